@@ -1,0 +1,1 @@
+"""What should exist: pure decisions, without network, processes or tensors."""

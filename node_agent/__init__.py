@@ -1,0 +1,1 @@
+"""What runs on a machine: the roles of a fleet, behind one command."""

@@ -1,0 +1,1 @@
+"""The shard runtime: part of a model, its sequences, and the links to its neighbours."""

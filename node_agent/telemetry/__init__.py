@@ -1,0 +1,1 @@
+"""How an agent shows what it does: logs and the status listener."""

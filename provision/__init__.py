@@ -1,0 +1,1 @@
+"""How to get there: the only room that touches clouds, SSH and local processes."""
