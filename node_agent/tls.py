@@ -12,7 +12,6 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from node_agent.config import Role
 from node_agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from node_agent.config import Tls
+    from node_agent.config import Role, Tls
 
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Dead peers are noticed within ten seconds: a ping each 5 s, answered within 2 s, idle or not.

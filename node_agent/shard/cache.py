@@ -26,7 +26,7 @@ class KvCache:
         dtype: Of keys and values.
     """
 
-    def __init__(  # noqa: PLR0913 - the six axes of one tensor
+    def __init__(
         self,
         *,
         layers: int,
@@ -62,7 +62,7 @@ class KvCache:
         self._free.append(slot)
 
     def write(self, layer: int, slot: int, position: int, keys: Tensor, values: Tensor) -> None:
-        """Store the rows of one sequence from `position` on; keys and values [rows, kv_heads, dim]."""
+        """Store rows of one sequence from `position` on; each [rows, kv_heads, dim]."""
         end = position + keys.shape[0]
         self.keys[layer][slot, :, position:end] = keys.transpose(0, 1)
         self.values[layer][slot, :, position:end] = values.transpose(0, 1)

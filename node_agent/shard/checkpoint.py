@@ -207,9 +207,7 @@ def _damaged(file: Path, why: str) -> CheckpointError:
     )
 
 
-def _check_shapes(
-    path: Path, architecture: Architecture, tensors: dict[str, TensorEntry]
-) -> None:
+def _check_shapes(path: Path, architecture: Architecture, tensors: dict[str, TensorEntry]) -> None:
     for name, shape in architecture.all_tensors().items():
         entry = tensors.get(name)
         if entry is None:
@@ -219,7 +217,7 @@ def _check_shapes(
             )
         if entry.shape != shape:
             raise CheckpointError(
-                f"{path}: tensor {name} is {list(entry.shape)} where config.json says {list(shape)}",
+                f"{path}: tensor {name} is {list(entry.shape)}, config.json says {list(shape)}",
                 hint="config.json and the weights belong to different models.",
             )
         if entry.dtype not in _DTYPE_BYTES:

@@ -53,7 +53,9 @@ class Architecture:
             parts["self_attn.q_norm.weight"] = (self.head_dim,)
             parts["self_attn.k_norm.weight"] = (self.head_dim,)
         if self.qkv_bias:
-            parts |= {f"self_attn.{p}_proj.bias": (n,) for p, n in zip("qkv", (q, kv, kv), strict=True)}
+            parts |= {
+                f"self_attn.{p}_proj.bias": (n,) for p, n in zip("qkv", (q, kv, kv), strict=True)
+            }
         if self.output_bias:
             parts["self_attn.o_proj.bias"] = (self.hidden,)
         if self.mlp_bias:

@@ -89,9 +89,7 @@ class StageModel:
         Returns:
             [T, H], of the same dtype.
         """
-        positions = torch.cat(
-            [torch.arange(s.position, s.position + s.rows) for s in spans]
-        )  # [T]
+        positions = torch.cat([torch.arange(s.position, s.position + s.rows) for s in spans])  # [T]
         cos, sin = self._cos[positions][:, None], self._sin[positions][:, None]  # [T, 1, D]
         for index, layer in enumerate(self._weights.layers):
             hidden = self._layer(index, layer, hidden, (cos, sin), spans, cache)
@@ -105,7 +103,7 @@ class StageModel:
         normed = self._norm(hidden, self._weights.norm)
         return F.linear(normed, self._weights.head).float()
 
-    def _layer(  # noqa: PLR0913 - one layer's inputs
+    def _layer(
         self,
         index: int,
         layer: LayerWeights,
@@ -126,7 +124,7 @@ class StageModel:
             turned = _rotate(qkv[:, : q_heads + kv_heads], *rope)
             q, k = turned[:, :q_heads], turned[:, q_heads:]
         v = qkv[:, q_heads + kv_heads :]
-        window = a.windows[index]
+        window = a.windows[self._weights.first_layer + index]
         attended = torch.empty(
             (hidden.shape[0], q_heads * a.head_dim), dtype=hidden.dtype
         )  # [T, Q * D]
@@ -145,9 +143,7 @@ class StageModel:
         return F.rms_norm(rows, (weight.shape[0],), weight, self.architecture.norm_epsilon)
 
 
-def _attend(
-    q: Tensor, span: Span, layer: int, window: int | None, cache: KvCache
-) -> Tensor:
+def _attend(q: Tensor, span: Span, layer: int, window: int | None, cache: KvCache) -> Tensor:
     """Attend one sequence's rows to all it has seen; [rows, Q, D] -> [rows, Q * D]."""
     end = span.position + span.rows
     start = 0 if window is None else max(0, span.position - window + 1)

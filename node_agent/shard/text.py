@@ -1,4 +1,4 @@
-"""Between text and tokens: the chat template, and a stream of whole characters with stop strings."""
+"""Between text and tokens: the chat template, and a stream of whole characters."""
 
 from __future__ import annotations
 

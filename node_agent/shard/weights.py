@@ -40,6 +40,7 @@ class LayerWeights:
 class StageWeights:
     """The tensors of layers [first, end), and what the ends of the model add."""
 
+    first_layer: int
     layers: tuple[LayerWeights, ...]
     embedding: Tensor | None  # [vocab, hidden], first stage
     norm: Tensor | None  # [hidden], last stage
@@ -59,9 +60,7 @@ def stage_tensors(architecture: Architecture, first: int, end: int) -> list[str]
     return list(names)
 
 
-def load_stage(
-    checkpoint: Checkpoint, first: int, end: int, dtype: torch.dtype
-) -> StageWeights:
+def load_stage(checkpoint: Checkpoint, first: int, end: int, dtype: torch.dtype) -> StageWeights:
     """Read the tensors of layers [first, end).
 
     Args:
@@ -76,6 +75,7 @@ def load_stage(
     last = end == architecture.layers
     head_name = "model.embed_tokens.weight" if architecture.tied else "lm_head.weight"
     return StageWeights(
+        first_layer=first,
         embedding=tensors["model.embed_tokens.weight"] if first == 0 else None,
         norm=tensors["model.norm.weight"] if last else None,
         head=tensors[head_name] if last else None,

@@ -48,9 +48,7 @@ def create_status_app(
 
     async def status(_: Request) -> JSONResponse:
         readiness = probe()
-        return JSONResponse(
-            {"ready": readiness.ready, "reason": readiness.reason, **details()}
-        )
+        return JSONResponse({"ready": readiness.ready, "reason": readiness.reason, **details()})
 
     return Starlette(
         routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/status", status)]
