@@ -160,7 +160,7 @@ class Engine:
             case Sampled():
                 self._take_tokens(event.tokens)
             case Gone():
-                self._lose(event.peer)
+                self._lose(event)
 
     def _assign(self, event: Assigned) -> None:
         task = event.task
@@ -217,13 +217,15 @@ class Engine:
         sequence = self._sequences.get(task)
         return sequence if sequence and sequence.task.epoch == epoch else None
 
-    def _lose(self, peer: object) -> None:
+    def _lose(self, event: Gone) -> None:
+        peer = event.peer
         for sequence in list(self._sequences.values()):
             if peer is sequence.owner:
                 self._release(sequence)
             elif peer is sequence.down or peer is sequence.up:
                 side = "after" if peer is sequence.down else "before"
-                self._fail(sequence, PeerLost(f"the link to the stage {side} this one broke"))
+                why = f": {event.reason}" if event.reason else ""
+                self._fail(sequence, PeerLost(f"the link to the stage {side} this one broke{why}"))
         self._frames = [frame for frame in self._frames if frame.up is not peer]
 
     def _expire(self, now: float) -> None:

@@ -48,6 +48,7 @@ class Gone:
     """A stream to an orchestrator or a neighbour ended."""
 
     peer: object  # the mailbox or link it was
+    reason: str = ""
 
 
 Event = Assigned | Cancelled | Arrived | Sampled | Gone
@@ -56,7 +57,5 @@ Event = Assigned | Cancelled | Arrived | Sampled | Gone
 def failed(task: int, epoch: int, error: TaskError) -> pb.StageMessage:
     """Say why a task cannot go on."""
     return pb.StageMessage(
-        failed=pb.TaskFailed(
-            task=task, epoch=epoch, failure=error.failure, detail=str(error)
-        )
+        failed=pb.TaskFailed(task=task, epoch=epoch, failure=error.failure, detail=str(error))
     )

@@ -70,14 +70,16 @@ class Link(Mailbox[pb.LinkDown]):
         threading.Thread(target=self._receive, name=f"link-{peer.name}", daemon=True).start()
 
     def _receive(self) -> None:
+        reason = ""
         try:
             for tokens in StageStub(self._channel).Link(iter(self)):
                 self._post(Sampled(tokens=tokens))
         except grpc.RpcError as error:
-            log.warning("link lost", peer=self.peer.name, reason=error.details())
+            reason = error.details() or error.code().name
+            log.warning("link lost", peer=self.peer.name, reason=reason)
         finally:
             self.alive = False
-            self._post(Gone(peer=self))
+            self._post(Gone(peer=self, reason=reason))
             self.close()
             self._channel.close()
 

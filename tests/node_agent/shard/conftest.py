@@ -37,8 +37,14 @@ class WiredPipeline:
     """Stages of one checkpoint, cut at the given layers, each engine in its own thread."""
 
     def __init__(
-        self, folder: Path, cuts: tuple[int, ...], *, slots: int = 8, context_tokens: int = 256,
-        chunk_tokens: int = 5, micro_batches: int = 2,
+        self,
+        folder: Path,
+        cuts: tuple[int, ...],
+        *,
+        slots: int = 8,
+        context_tokens: int = 256,
+        chunk_tokens: int = 5,
+        micro_batches: int = 2,
     ) -> None:
         checkpoint = inspect_checkpoint(folder)
         self.text = Text(folder)
@@ -49,13 +55,17 @@ class WiredPipeline:
         self.owner = Port(self.results.put)
         self.sent_down: list[pb.LinkDown] = []
         for first, end in reversed(list(zip(bounds, bounds[1:]))):
-            self._add_stage(checkpoint, first, end, slots, context_tokens, chunk_tokens, micro_batches)
+            self._add_stage(
+                checkpoint, first, end, slots, context_tokens, chunk_tokens, micro_batches
+            )
         self.threads = [threading.Thread(target=e.run, daemon=True) for e in self.engines]
         for thread in self.threads:
             thread.start()
         self._next_task = 1
 
-    def _add_stage(self, checkpoint, first, end, slots, context_tokens, chunk_tokens, micro_batches):
+    def _add_stage(
+        self, checkpoint, first, end, slots, context_tokens, chunk_tokens, micro_batches
+    ):
         a = checkpoint.architecture
         model = StageModel(
             a,
@@ -64,8 +74,12 @@ class WiredPipeline:
             rope_frequencies=rope_frequencies(a, str(checkpoint.path)),
         )
         cache = KvCache(
-            layers=end - first, slots=slots, kv_heads=a.kv_heads,
-            context_tokens=context_tokens, head_dim=a.head_dim, dtype=torch.float32,
+            layers=end - first,
+            slots=slots,
+            kv_heads=a.kv_heads,
+            context_tokens=context_tokens,
+            head_dim=a.head_dim,
+            dtype=torch.float32,
         )
         rules = EngineRules(
             context_tokens=context_tokens,
@@ -86,13 +100,24 @@ class WiredPipeline:
         down = Port(deliver)
         self.engines.insert(0, engine)
 
-    def submit(self, prompt: list[int], *, epoch: int = 1, pipeline: str = "p", owner: Port | None = None,
-               deadline_seconds: float = DEADLINE_SECONDS, **rules: Any) -> int:
+    def submit(
+        self,
+        prompt: list[int],
+        *,
+        epoch: int = 1,
+        pipeline: str = "p",
+        owner: Port | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        **rules: Any,
+    ) -> int:
         task_id, self._next_task = self._next_task, self._next_task + 1
         for index, engine in reversed(list(enumerate(self.engines))):
             last = index == len(self.engines) - 1
             task = Task(
-                id=task_id, epoch=epoch, pipeline=pipeline, request_id=str(task_id),
+                id=task_id,
+                epoch=epoch,
+                pipeline=pipeline,
+                request_id=str(task_id),
                 next=None if last else pb.Peer(name=f"stage-{index + 1}"),
                 prompt=tuple(prompt) if index == 0 else (),
                 sampling=rules.get("sampling", SamplingRules()),

@@ -49,11 +49,32 @@ def test_greedy_tokens_equal_transformers_generate_for_every_split(family, make_
     [
         {"family": "qwen2", "tie_word_embeddings": True},
         {"family": "llama", "attention_bias": True, "mlp_bias": True},
-        {"family": "llama", "rope_scaling": {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0,
-         "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}},
-        {"family": "llama", "rope_scaling": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0,
-         "original_max_position_embeddings": 64}},
-        {"family": "qwen2", "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 2},
+        {
+            "family": "llama",
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "rope_theta": 1e4,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+            },
+        },
+        {
+            "family": "llama",
+            "rope_scaling": {
+                "rope_type": "yarn",
+                "rope_theta": 1e4,
+                "factor": 4.0,
+                "original_max_position_embeddings": 64,
+            },
+        },
+        {
+            "family": "qwen2",
+            "use_sliding_window": True,
+            "sliding_window": 6,
+            "max_window_layers": 2,
+        },
         {"family": "qwen3", "attention_bias": True, "num_key_value_heads": 1},
         {"family": "mistral", "sliding_window": None, "head_dim": 8},
     ],
@@ -62,7 +83,9 @@ def test_greedy_tokens_equal_transformers_generate_for_every_split(family, make_
 def test_options_of_a_family_are_exact_too(options, make_checkpoint, wire):
     folder = make_checkpoint(**options)
     prompt = random_prompt(2, 17)
-    assert wire(folder, (2,)).generate(prompt, max_tokens=24) == reference_tokens(folder, prompt, 24)
+    assert wire(folder, (2,)).generate(prompt, max_tokens=24) == reference_tokens(
+        folder, prompt, 24
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -77,11 +100,19 @@ def test_logits_are_within_1e_4_of_transformers(family, make_checkpoint):
     hidden = None
     for first, end in ((0, 1), (1, 3), (3, 4)):
         stage = StageModel(
-            a, load_stage(checkpoint, first, end, torch.float32), context_tokens=64,
+            a,
+            load_stage(checkpoint, first, end, torch.float32),
+            context_tokens=64,
             rope_frequencies=rope_frequencies(a, str(folder)),
         )
-        cache = KvCache(layers=end - first, slots=1, kv_heads=a.kv_heads, context_tokens=64,
-                        head_dim=a.head_dim, dtype=torch.float32)
+        cache = KvCache(
+            layers=end - first,
+            slots=1,
+            kv_heads=a.kv_heads,
+            context_tokens=64,
+            head_dim=a.head_dim,
+            dtype=torch.float32,
+        )
         hidden = stage.embed(prompt) if hidden is None else hidden
         parts, position = [], 0
         for rows in (16, 1, 1, 22):
@@ -94,7 +125,9 @@ def test_logits_are_within_1e_4_of_transformers(family, make_checkpoint):
 
 def test_ragged_batches_change_no_sequence(make_checkpoint, wire):
     folder = make_checkpoint("qwen2")
-    prompts = [random_prompt(seed, length) for seed, length in enumerate((1, 3, 8, 21, 40, 5, 2, 33))]
+    prompts = [
+        random_prompt(seed, length) for seed, length in enumerate((1, 3, 8, 21, 40, 5, 2, 33))
+    ]
     alone = [reference_tokens(folder, prompt, 20) for prompt in prompts]
     for cuts in ((), (2,), (1, 3)):
         pipeline = wire(folder, cuts)
