@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import templates
+from infra.capacity.assumptions import Assumptions
+from infra.config import LocalSettings, ModelSettings, Settings, load_settings
+from infra.errors import ConfigError
+
+EXAMPLE = Path(templates.__path__[0]) / "qinfra.example.toml"
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "qinfra.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_without_a_file_there_are_defaults() -> None:
+    assert load_settings(None) == Settings()
+
+
+def test_an_empty_file_changes_nothing(written) -> None:
+    assert load_settings(written("")) == Settings()
+
+
+def test_the_example_shows_the_defaults() -> None:
+    assert load_settings(EXAMPLE) == Settings()
+
+
+def test_the_example_documents_every_key() -> None:
+    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    tables = tomllib.loads(text)
+    assert set(tables) == set(Settings.model_fields)
+    assert set(tables["assumptions"]) == {item.name for item in fields(Assumptions)}
+    assert set(tables["model"]) == set(ModelSettings.model_fields)
+    assert set(tables["local"]) == set(LocalSettings.model_fields)
+
+
+def test_the_examples_optional_keys_load_too(written) -> None:
+    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    settings = load_settings(written(text))
+    assert settings.model.context_tokens == 512
+    assert settings.local.max_processes == 5
+
+
+def test_a_file_changes_only_what_it_names(written) -> None:
+    settings = load_settings(
+        written('[assumptions]\nadoption = 0.05\n[model]\nsplit = "8"\n[local]\nstate_folder = "s"')
+    )
+    assert settings.assumptions == Assumptions(adoption=0.05)
+    assert settings.model == ModelSettings(split="8")
+    assert settings.local == LocalSettings(state_folder=Path("s"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[modle]", "key 'modle' is unknown; did you mean 'model'?"),
+        ("[model]\npth = 'x'", "[model] key 'pth' is unknown; did you mean 'path'?"),
+        ("[assumptions]\nadoptin = 1", "key 'adoptin' is unknown; did you mean 'adoption'?"),
+        ("[assumptions]\nadoption = 2", "assumptions: adoption is 2.0: must be a number in [0, 1]"),
+        ("[assumptions]\ngrowth = nan", "assumptions: growth is nan: must be a number in [1, 100]"),
+        ("[assumptions]\ngrowth = true", "assumptions: growth is True, not a number"),
+        ("[assumptions]\ngrowth = '2'", "assumptions: growth is '2', not a number"),
+        ("[assumptions]\nparallel_queries = 2.5", "assumptions.parallel_queries: "),
+        ("assumptions = 3", "assumptions: "),
+        ("[model]\ndtype = 'int8'", "model.dtype: Input should be 'float32', 'bfloat16' or"),
+        ("[model]\nstages = 4", "model.stages: Input should be less than or equal to 3"),
+        ("[local]\ngateway_port = true", "local.gateway_port: Input should be a valid integer"),
+        ("[local]\ngateway_port = 70000", "local.gateway_port: "),
+        ("[local]\nmax_processes = 1", "local.max_processes: Input should be greater than or eq"),
+        ("x =", "not TOML"),
+        ("x = " + "9" * 5_000, "not TOML"),
+    ],
+)
+def test_a_bad_file_is_one_line_with_file_key_and_reason(written, text: str, reason: str) -> None:
+    path = written(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read: No such file"):
+        load_settings(tmp_path / "absent.toml")
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "qinfra.toml"
+    path.write_bytes(b"# \xff\xfe")
+    with pytest.raises(ConfigError, match="not TOML"):
+        load_settings(path)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().local.threads = 2  # type: ignore[misc]  # the point of the test
