@@ -88,7 +88,9 @@ class Stage(_Table):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.first_layer >= self.end_layer:
-            raise ValueError(f"first_layer {self.first_layer} is not below end_layer {self.end_layer}")
+            raise ValueError(
+                f"first_layer {self.first_layer} is not below end_layer {self.end_layer}"
+            )
         return self
 
 
@@ -168,7 +170,9 @@ def _resolved(config: NodeConfig, folder: Path) -> NodeConfig:
     tls = config.tls
     return config.model_copy(
         update={
-            "tls": Tls(ca=folder / tls.ca, certificate=folder / tls.certificate, key=folder / tls.key),
+            "tls": Tls(
+                ca=folder / tls.ca, certificate=folder / tls.certificate, key=folder / tls.key
+            ),
             "model": config.model.model_copy(update={"path": folder / config.model.path}),
         }
     )

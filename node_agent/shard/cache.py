@@ -36,7 +36,7 @@ class KvCache:
         head_dim: int,
         dtype: torch.dtype,
     ) -> None:
-        shape = (slots, kv_heads, context_tokens, head_dim)
+        shape = (slots, context_tokens, kv_heads, head_dim)
         self.keys = [torch.empty(shape, dtype=dtype) for _ in range(layers)]
         self.values = [torch.empty(shape, dtype=dtype) for _ in range(layers)]
         self._free = list(reversed(range(slots)))
@@ -61,12 +61,12 @@ class KvCache:
         """Give a slot back; what it held is overwritten by its next sequence."""
         self._free.append(slot)
 
-    def write(self, layer: int, slot: int, position: int, keys: Tensor, values: Tensor) -> None:
-        """Store rows of one sequence from `position` on; each [rows, kv_heads, dim]."""
-        end = position + keys.shape[0]
-        self.keys[layer][slot, :, position:end] = keys.transpose(0, 1)
-        self.values[layer][slot, :, position:end] = values.transpose(0, 1)
+    def write(self, layer: int, at: tuple[Tensor, Tensor], keys: Tensor, values: Tensor) -> None:
+        """Store rows [T, kv_heads, D], each in the slot and at the position `at` names."""
+        self.keys[layer].index_put_(at, keys)
+        self.values[layer].index_put_(at, values)
 
     def read(self, layer: int, slot: int, start: int, end: int) -> tuple[Tensor, Tensor]:
-        """Return views of positions [start, end) of one sequence, each [kv_heads, length, dim]."""
-        return self.keys[layer][slot, :, start:end], self.values[layer][slot, :, start:end]
+        """Return views of positions [start, end) of one sequence, each [1, kv_heads, L, D]."""
+        keys = self.keys[layer][slot : slot + 1, start:end].transpose(1, 2)
+        return keys, self.values[layer][slot : slot + 1, start:end].transpose(1, 2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from node_agent.shard.cache import KvCache
     from node_agent.shard.families import Architecture
-    from node_agent.shard.weights import LayerWeights, StageWeights
+    from node_agent.shard.weights import StageWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +89,10 @@ class StageModel:
         Returns:
             [T, H], of the same dtype.
         """
-        positions = torch.cat([torch.arange(s.position, s.position + s.rows) for s in spans])  # [T]
-        cos, sin = self._cos[positions][:, None], self._sin[positions][:, None]  # [T, 1, D]
-        for index, layer in enumerate(self._weights.layers):
-            hidden = self._layer(index, layer, hidden, (cos, sin), spans, cache)
+        step = self._step(spans)
+        for index in range(len(self._weights.layers)):
+            hidden = self._attention(index, hidden, step, cache)
+            hidden = self._mlp(index, hidden)
         return hidden
 
     @torch.inference_mode()
@@ -103,61 +103,77 @@ class StageModel:
         normed = self._norm(hidden, self._weights.norm)
         return F.linear(normed, self._weights.head).float()
 
-    def _layer(
-        self,
-        index: int,
-        layer: LayerWeights,
-        hidden: Tensor,
-        rope: tuple[Tensor, Tensor],
-        spans: list[Span],
-        cache: KvCache,
-    ) -> Tensor:
-        a = self.architecture
-        q_heads, kv_heads = a.heads, a.kv_heads
+    def _step(self, spans: list[Span]) -> _Step:
+        positions = torch.tensor(
+            [p for s in spans for p in range(s.position, s.position + s.rows)], dtype=torch.int64
+        )
+        slots = torch.tensor([s.slot for s in spans for _ in range(s.rows)], dtype=torch.int64)
+        return _Step(
+            spans=spans,
+            at=(slots, positions),
+            cos=self._cos[positions][:, None],
+            sin=self._sin[positions][:, None],
+        )
+
+    def _attention(self, index: int, hidden: Tensor, step: _Step, cache: KvCache) -> Tensor:
+        a, layer = self.architecture, self._weights.layers[index]
         qkv = F.linear(self._norm(hidden, layer.input_norm), layer.qkv, layer.qkv_bias)
-        qkv = qkv.view(-1, q_heads + 2 * kv_heads, a.head_dim)  # [T, Q + 2K, D]
+        qkv = qkv.view(-1, a.heads + 2 * a.kv_heads, a.head_dim)  # [T, Q + 2K, D]
+        q, k, v = qkv.split((a.heads, a.kv_heads, a.kv_heads), dim=1)
         if layer.q_norm is not None and layer.k_norm is not None:
-            q = self._norm(qkv[:, :q_heads], layer.q_norm)
-            k = self._norm(qkv[:, q_heads : q_heads + kv_heads], layer.k_norm)
-            q, k = _rotate(q, *rope), _rotate(k, *rope)
+            q, k = self._norm(q, layer.q_norm), self._norm(k, layer.k_norm)
+            q, k = _rotate(q, step), _rotate(k, step)
         else:
-            turned = _rotate(qkv[:, : q_heads + kv_heads], *rope)
-            q, k = turned[:, :q_heads], turned[:, q_heads:]
-        v = qkv[:, q_heads + kv_heads :]
+            turned = _rotate(qkv[:, : a.heads + a.kv_heads], step)
+            q, k = turned.split((a.heads, a.kv_heads), dim=1)
+        cache.write(index, step.at, k, v)
         window = a.windows[self._weights.first_layer + index]
-        attended = torch.empty(
-            (hidden.shape[0], q_heads * a.head_dim), dtype=hidden.dtype
-        )  # [T, Q * D]
-        row = 0
-        for span in spans:
-            rows = slice(row, row + span.rows)
-            cache.write(index, span.slot, span.position, k[rows], v[rows])
-            attended[rows] = _attend(q[rows], span, index, window, cache)
-            row += span.rows
-        hidden = hidden + F.linear(attended, layer.output, layer.output_bias)
+        rows = q.split([span.rows for span in step.spans])
+        attended = [
+            _attend(own, span, index, window, cache)
+            for own, span in zip(rows, step.spans, strict=True)
+        ]
+        joined = attended[0] if len(attended) == 1 else torch.cat(attended)  # [T, Q * D]
+        return hidden + F.linear(joined, layer.output, layer.output_bias)
+
+    def _mlp(self, index: int, hidden: Tensor) -> Tensor:
+        layer = self._weights.layers[index]
         gate_up = F.linear(self._norm(hidden, layer.mlp_norm), layer.gate_up, layer.gate_up_bias)
         gate, up = gate_up.chunk(2, dim=-1)  # [T, intermediate] each
         return hidden + F.linear(F.silu(gate) * up, layer.down, layer.down_bias)
 
     def _norm(self, rows: Tensor, weight: Tensor) -> Tensor:
-        return F.rms_norm(rows, (weight.shape[0],), weight, self.architecture.norm_epsilon)
+        """Scale to unit root mean square over the last dimension, in float32."""
+        wide = rows.float()
+        mean_square = wide.square().sum(-1, keepdim=True) / weight.shape[0]
+        scale = torch.rsqrt(mean_square + self.architecture.norm_epsilon)
+        return weight * (wide * scale).to(rows.dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What every layer of a step needs to know of its rows."""
+
+    spans: list[Span]
+    at: tuple[Tensor, Tensor]  # slot and position of each row, [T] each
+    cos: Tensor  # [T, 1, D]
+    sin: Tensor
 
 
 def _attend(q: Tensor, span: Span, layer: int, window: int | None, cache: KvCache) -> Tensor:
     """Attend one sequence's rows to all it has seen; [rows, Q, D] -> [rows, Q * D]."""
-    end = span.position + span.rows
     start = 0 if window is None else max(0, span.position - window + 1)
-    keys, values = cache.read(layer, span.slot, start, end)  # [K, L, D]
+    end = span.position + span.rows
+    keys, values = cache.read(layer, span.slot, start, end)  # [1, K, L, D]
     if span.rows == 1:
         # The G query heads of one key head stand as rows: no copy of keys per query head.
-        grouped = q.reshape(1, keys.shape[0], -1, q.shape[-1])  # [1, K, G, D]
-        out = F.scaled_dot_product_attention(grouped, keys[None], values[None])
-        return out.reshape(1, -1)
-    mask = None if start == span.position == 0 and window is None else _mask(span, start, window)
+        grouped = q.view(1, keys.shape[1], -1, q.shape[-1])  # [1, K, G, D]
+        return F.scaled_dot_product_attention(grouped, keys, values).reshape(1, -1)
+    mask = None if end == span.rows and window is None else _mask(span, start, window)
     out = F.scaled_dot_product_attention(
         q.transpose(0, 1)[None],
-        keys[None],
-        values[None],
+        keys,
+        values,
         attn_mask=mask,
         is_causal=mask is None,
         enable_gqa=True,
@@ -173,10 +189,10 @@ def _mask(span: Span, start: int, window: int | None) -> Tensor:
     return seen if window is None else seen & (key > query - window)
 
 
-def _rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _rotate(heads: Tensor, step: _Step) -> Tensor:
     """Turn each head by its position (Su et al. 2021, eq. 34); [T, heads, D]."""
     first, second = heads.chunk(2, dim=-1)
-    return heads * cos + torch.cat([-second, first], dim=-1) * sin
+    return heads * step.cos + torch.cat((-second, first), dim=-1) * step.sin
 
 
 def rope_frequencies(architecture: Architecture, config_folder: str) -> tuple[Tensor, float]:

@@ -15,8 +15,16 @@ def configure(node: str, *, level: int = logging.INFO) -> None:
         node: Name of the node, on every line.
         level: Lowest level shown, as in `logging`.
     """
+
+    def name_node(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["node"] = node
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_node,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -40,6 +48,5 @@ def configure(node: str, *, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for chatty in ("uvicorn.access", "httpx", "httpcore"):
+    for chatty in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(node=node)
