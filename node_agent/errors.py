@@ -5,7 +5,7 @@ AgentError
   CheckpointError    the model folder cannot be used
   TaskError          one request cannot be served; carries the Failure sent to the orchestrator
     ContextExceeded  the prompt is longer than the context
-    SlotsExhausted   every sequence slot is taken
+    SlotsExhausted   every sequence slot is taken, or the stage takes no more
     PeerLost         the neighbouring stage is gone
     DeadlineExceeded
     Fenced           the pipeline has a newer epoch
@@ -56,7 +56,7 @@ class ContextExceeded(TaskError):
 
 
 class SlotsExhausted(TaskError):
-    """Every sequence slot is taken."""
+    """Every sequence slot is taken, or the stage takes no more."""
 
     failure = "FAILURE_BUSY"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 import time
@@ -120,11 +121,8 @@ class Membership:
 
 
 def until_signal() -> str:
-    """Wait for SIGTERM or SIGINT and return its name; call from the main thread."""
-    received = signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    return signal.Signals(received).name
-
-
-def block_signals() -> None:
-    """Keep SIGTERM and SIGINT for `until_signal`; call before the first thread starts."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    """Wait in the main thread for SIGTERM or SIGINT and return its name; later ones are ignored."""
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: received.put(number))
+    return signal.Signals(received.get()).name

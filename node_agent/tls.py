@@ -65,8 +65,9 @@ class _Context(Protocol):
 
 
 def prepare() -> None:
-    """Leave TLS 1.2 without a cipher; call before grpc is first imported."""
+    """Leave TLS 1.2 without a cipher and keep stderr to our JSON; call before grpc is imported."""
     os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES256-GCM-SHA384"
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def server_credentials(tls: Tls) -> grpc.ServerCredentials:

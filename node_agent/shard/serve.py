@@ -48,7 +48,6 @@ def run(config: NodeConfig) -> None:
     Raises:
         AgentError: The model cannot be loaded, or an address cannot be listened on.
     """
-    lifecycle.block_signals()
     loading = Loading(config)
     try:
         node = StageNode(config, load_runtime(config), loading)

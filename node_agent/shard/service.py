@@ -11,7 +11,7 @@ import grpc
 
 from node_agent import tls
 from node_agent.config import Role
-from node_agent.errors import ContextExceeded, TaskError
+from node_agent.errors import ContextExceeded, SlotsExhausted, TaskError
 from node_agent.proto import agent_pb2 as pb
 from node_agent.proto.agent_pb2_grpc import StageServicer
 from node_agent.shard.events import Arrived, Assigned, Cancelled, Gone, failed
@@ -142,7 +142,7 @@ class StageService(StageServicer):
     def _assign(self, assignment: pb.TaskAssignment, outbox: Mailbox[pb.StageMessage]) -> None:
         try:
             if self.draining.is_set():
-                raise TaskError("this node drains")
+                raise SlotsExhausted("this node drains")
             task = self._checked(assignment)
         except TaskError as error:
             outbox.send(failed(assignment.task, assignment.epoch, error))
