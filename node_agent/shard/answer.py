@@ -10,7 +10,7 @@ from node_agent.shard.text import TextStream
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from node_agent.shard.sequence import Task
+    from node_agent.shard.task import Task
 
 
 class Answer:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from node_agent.shard.cache import KvCache
     from node_agent.shard.model import StageModel
-    from node_agent.shard.sequence import Outbox, Task
+    from node_agent.shard.sequence import Outbox
+    from node_agent.shard.task import Task
 
 _IDLE_SECONDS = 0.25
 _RECENT_STEPS = 1024

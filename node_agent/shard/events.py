@@ -9,7 +9,8 @@ from node_agent.proto import agent_pb2 as pb
 
 if TYPE_CHECKING:
     from node_agent.errors import TaskError
-    from node_agent.shard.sequence import Outbox, Task
+    from node_agent.shard.sequence import Outbox
+    from node_agent.shard.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

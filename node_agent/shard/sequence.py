@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from node_agent.proto import agent_pb2 as pb
     from node_agent.shard.answer import Answer
-    from node_agent.shard.sampling import SamplingRules
+    from node_agent.shard.task import Task
 
 
 Message = TypeVar("Message", contravariant=True)
@@ -22,23 +22,6 @@ class Outbox(Protocol[Message]):
 
     def send(self, message: Message) -> None:
         """Queue a message; one to a peer that is gone is dropped."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What an orchestrator asked of this stage, checked."""
-
-    id: int
-    epoch: int
-    pipeline: str
-    request_id: str
-    next: pb.Peer | None  # absent on the last stage
-    prompt: tuple[int, ...]  # first stage only
-    sampling: SamplingRules
-    max_tokens: int
-    stop: tuple[str, ...]
-    ignore_eos: bool
-    deadline: float  # monotonic seconds
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from node_agent.proto.agent_pb2_grpc import StageServicer
 from node_agent.shard.events import Arrived, Assigned, Cancelled, Gone, failed
 from node_agent.shard.link import Mailbox
 from node_agent.shard.sampling import SamplingRules
-from node_agent.shard.sequence import Task
+from node_agent.shard.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
@@ -19,7 +20,7 @@ from node_agent.shard.engine import Engine, EngineRules
 from node_agent.shard.events import Arrived, Assigned, Cancelled, Sampled
 from node_agent.shard.model import StageModel, rope_frequencies
 from node_agent.shard.sampling import SamplingRules
-from node_agent.shard.sequence import Task
+from node_agent.shard.task import Task
 from node_agent.shard.text import Text
 from node_agent.shard.weights import load_stage
 
@@ -54,7 +55,7 @@ class WiredPipeline:
         self.results: queue.SimpleQueue[pb.StageMessage] = queue.SimpleQueue()
         self.owner = Port(self.results.put)
         self.sent_down: list[pb.LinkDown] = []
-        for first, end in reversed(list(zip(bounds, bounds[1:]))):
+        for first, end in reversed(list(itertools.pairwise(bounds))):
             self._add_stage(
                 checkpoint, first, end, slots, context_tokens, chunk_tokens, micro_batches
             )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from node_agent.proto import agent_pb2 as pb
 from node_agent.shard.events import Arrived, Gone, Sampled
 from node_agent.shard.sampling import SamplingRules
-from node_agent.shard.sequence import Sequence, Task, plan_step
+from node_agent.shard.sequence import Sequence, plan_step
+from node_agent.shard.task import Task
 from tests.node_agent.shard.test_exactness import reference_tokens
 
 PROMPT = random.Random(9).choices(range(3, 256), k=11)
