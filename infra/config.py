@@ -52,7 +52,7 @@ class LocalSettings(_Table):
         state_folder: Holds one folder per deployment; relative to where qinfra is run.
     """
 
-    gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_port: int = Field(default=8400, ge=1, le=65535)
     threads: int = Field(default=1, gt=0)
     max_processes: int | None = Field(default=None, ge=2)
     state_folder: Annotated[Path, Field(strict=False)] = Path(".qinfra")

@@ -1,0 +1,18 @@
+"""`qinfra`: one module for each command, imported only when it is called."""
+
+from __future__ import annotations
+
+from provision.cli.boundary import LazyGroup
+
+COMMANDS = {
+    "deploy": "Bring a fleet up, and prove that it answers.",
+    "status": "Show nodes, pipelines and the gateway.",
+    "ask": "Ask one question and stream the answer.",
+    "chat": "Talk with the model.",
+    "logs": "Show what the nodes wrote, in order of time.",
+    "destroy": "Stop a deployment and remove its folder.",
+    "demo": "Deploy the demo, ask it in two languages, keep it running.",
+    "version": "Show the version.",
+}
+
+main = LazyGroup.of(COMMANDS, package="provision.cli")

@@ -1,0 +1,112 @@
+"""What several commands share: which deployment, which settings, which form of output."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from infra.config import Settings
+    from provision.state import DeploymentFolder
+
+SETTINGS_FILE = Path("qinfra.toml")
+TERMINATED = 143
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def deployment_options(command: Command) -> Command:
+    """Add --name, --config and --home."""
+    for option in (
+        click.option(
+            "--home",
+            type=click.Path(path_type=Path),
+            envvar="QINFRA_HOME",
+            help="Folder of all deployments; .qinfra or the settings' own.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            envvar="QINFRA_CONFIG",
+            help="Settings file; ./qinfra.toml when there is one.",
+        ),
+        click.option(
+            "--name", envvar="QINFRA_NAME", help="Deployment; the only one when not given."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Return the settings of a file, of ./qinfra.toml, or the defaults.
+
+    Raises:
+        ConfigError: The file cannot be used.
+    """
+    from infra.config import load_settings
+
+    return load_settings(_settings_file(config))
+
+
+def home_of(home: Path | None, config: Path | None) -> Path:
+    """Return the folder of all deployments: the flag's, the settings' or .qinfra.
+
+    Raises:
+        ConfigError: The settings file cannot be used.
+    """
+    from provision.state import DEFAULT_HOME
+
+    if home is not None:
+        return home
+    if _settings_file(config) is None:
+        return DEFAULT_HOME  # as the settings have it, without the time to read them
+    return settings_of(config).local.state_folder
+
+
+def selected(name: str | None, config: Path | None, home: Path | None) -> DeploymentFolder:
+    """Return the deployment that a command is about.
+
+    Raises:
+        ConfigError: There is none, or several to choose from.
+    """
+    from provision.state import select
+
+    return select(home_of(home, config), name)
+
+
+def print_json(document: object) -> None:
+    """Print a document for scripts."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, and end with 143."""
+
+    def leave(_: int, __: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _settings_file(config: Path | None) -> Path | None:
+    if config is not None:
+        return config
+    return SETTINGS_FILE if SETTINGS_FILE.exists() else None
