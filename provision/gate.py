@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infra.errors import QinfraError, RemoteError
 from provision.gateway import Answer, GatewayClient, Question
 from provision.probe import NodeHealth, ready_all
-from provision.targets.local import last_line
+from provision.targets.local import last_error, last_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ ASSUMED_READ_BYTES_PER_SECOND = 50_000_000
 _ANSWER_SECONDS = 60.0
 _ANSWER_TOKENS = 4
 _POLL_SECONDS = 0.2
+_AGAIN = "Remove the cause and run the same `qinfra deploy` again; nothing was left running."
 _CHECK = Question(
     messages=({"role": "user", "content": "Is the network healthy?"},), max_tokens=_ANSWER_TOKENS
 )
@@ -84,7 +85,7 @@ class Gate:
                 f"the fleet is ready, but does not answer: {error}", hint=error.hint
             ) from error
         if answer.completion_tokens == 0:
-            raise RemoteError(f"the fleet is ready, but {url} answers with nothing")
+            raise RemoteError(f"the fleet is ready, but {url} answers with nothing", hint=_AGAIN)
         return answer
 
     def _check_alive(self, observation: Observation, restarts: dict[str, int]) -> None:
@@ -99,18 +100,19 @@ class Gate:
                 raise self._died(agent.name, agent.last_exit)
 
     def _died(self, name: str, reason: str) -> RemoteError:
-        return RemoteError(f"{name} died ({reason}): {self._last_words(name)}")
+        return RemoteError(f"{name} died ({reason}): {self._last_words(name)}", hint=_AGAIN)
 
     def _late(self, health: dict[str, NodeHealth], timeout_seconds: float) -> RemoteError:
         name, node = next((n, h) for n, h in health.items() if not h.ready)
         return RemoteError(
             f"{name} is not ready after {timeout_seconds:.0f} s ({node.reason}): "
-            f"{self._last_words(name)}"
+            f"{self._last_words(name)}",
+            hint=_AGAIN,
         )
 
     def _last_words(self, name: str) -> str:
         log = self.root / self.inventory.node(name).folder / "agent.log"
-        return last_line(log) or "its log is empty"
+        return last_error(log) or last_line(log) or "its log is empty"
 
 
 def ready_seconds(checkpoint_bytes: int) -> float:

@@ -19,6 +19,8 @@ from provision.targets.target import Observation
 _START_SECONDS = 10.0
 _RECORD_SECONDS = 3.0
 _STRAY_SECONDS = 5.0
+_ERROR = "Error: "
+_ERROR_LINES = 2  # the error and its hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,19 @@ def agent_command() -> tuple[str, ...]:
 
 def last_line(path: Path) -> str:
     """Return the last line of a log that is not empty; an empty text when there is none."""
+    return next(reversed(_lines(path)), "")
+
+
+def last_error(path: Path) -> str:
+    """Return the error an agent ended with, without the hint below it; empty when it had none."""
+    tail = _lines(path)[-_ERROR_LINES:]
+    errors = [line for line in tail if line.startswith(_ERROR)]
+    return errors[-1].removeprefix(_ERROR) if errors else ""
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return []
+    return [line.strip() for line in text.split("\n") if line.strip()]
