@@ -9,6 +9,8 @@ AgentError
     PeerLost         the neighbouring stage is gone
     DeadlineExceeded
     Fenced           the pipeline has a newer epoch
+    StageFault       a stage failed for a reason of its own
+  Forbidden          the peer's certificate does not allow the call
 """
 
 from __future__ import annotations
@@ -77,3 +79,13 @@ class Fenced(TaskError):
     """The task belongs to an epoch that is over."""
 
     failure = "FAILURE_FENCED"
+
+
+class StageFault(TaskError):
+    """A stage failed for a reason of its own; its detail is for logs, not for clients."""
+
+    failure = "FAILURE_INTERNAL"
+
+
+class Forbidden(AgentError):
+    """The peer has a certificate of this deployment, but not one for this call."""

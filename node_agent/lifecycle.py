@@ -72,18 +72,17 @@ class Membership:
         self._thread.start()
 
     def leave(self) -> None:
-        """Withdraw, so that no new task comes; an orchestrator that is gone is not waited for."""
+        """Begin to withdraw, so that no new task comes."""
         self._leaving.set()
-        self._thread.join()
-        request = pb.LeaveRequest(name=self._description.name, instance=self._description.instance)
-        try:
-            self._stub.Leave(request, timeout=self._timing.heartbeat_seconds)
-        except grpc.RpcError as error:
-            log.info("left without a word", peer=self._orchestrator.name, reason=error.details())
+
+    def wait_left(self) -> None:
+        """Wait until the orchestrator knows; one that is gone is given a heartbeat's time."""
+        self._thread.join(timeout=2 * self._timing.heartbeat_seconds)
         self._lease_until = 0.0
 
     def close(self) -> None:
         """Close the channel."""
+        self._leaving.set()
         self._channel.close()
 
     def _keep(self) -> None:
@@ -101,13 +100,20 @@ class Membership:
             else:
                 failures, pause = 0, self._timing.heartbeat_seconds
             self._leaving.wait(pause)
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        request = pb.LeaveRequest(name=self._description.name, instance=self._description.instance)
+        try:
+            self._stub.Leave(request, timeout=self._timing.heartbeat_seconds)
+        except (grpc.RpcError, ValueError) as error:  # ValueError: the channel is closed already
+            log.info("left without a word", peer=self._orchestrator.name, reason=str(error)[:200])
 
     def _renew(self) -> None:
-        deadline = self._timing.connect_seconds
         sent = time.monotonic()
         if self.registered:
             try:
-                lease = self._stub.Heartbeat(self._health(), timeout=deadline)
+                lease = self._stub.Heartbeat(self._health(), timeout=self._timing.heartbeat_seconds)
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.NOT_FOUND:
                     self._lease_until = 0.0  # register again at once
@@ -115,7 +121,7 @@ class Membership:
                     return
                 raise
         else:
-            lease = self._stub.Register(self._description, timeout=deadline)
+            lease = self._stub.Register(self._description, timeout=self._timing.connect_seconds)
             log.info("registered", peer=self._orchestrator.name, generation=int(lease.generation))
         self._lease_until = sent + lease.ttl_seconds
 

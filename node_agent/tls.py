@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from node_agent.errors import AgentError, ConfigError
+from node_agent.errors import ConfigError, Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +36,6 @@ SERVER_OPTIONS: list[tuple[str, Any]] = [
     ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
     ("grpc.so_reuseport", 0),
 ]
-
-
-class Forbidden(AgentError):
-    """The peer has a certificate of this deployment, but not one for this call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

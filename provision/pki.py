@@ -100,7 +100,7 @@ class Authority:
 def create_authority(folder: Path, deployment: str) -> Authority:
     """Make the deployment's CA in `folder` (ca.pem, ca.key with mode 0600)."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = _common_name(f"qinfra {deployment}")
+    subject = _common_name("qinfra authority")
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -135,7 +135,8 @@ def load_authority(folder: Path, deployment: str) -> Authority:
             f"certificate authority in {folder}: {error}",
             hint=f"Run `qinfra destroy --name {deployment}` and deploy anew.",
         ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    # With an RSA key the agents' listeners would speak TLS 1.2 again.
+    if not (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"):
         raise ConfigError(f"certificate authority in {folder}: its key is not on a P-256 curve")
     return Authority(deployment=deployment, certificate=certificate, key=key)
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from node_agent.errors import TaskError
+from node_agent.errors import StageFault, TaskError
 from node_agent.orchestrator import envelope
-from node_agent.orchestrator.errors import StageFault
 from node_agent.orchestrator.responses import DONE, Reply, server_sent
 from node_agent.orchestrator.tasks import Accepted, Delta, Event
 

@@ -15,9 +15,10 @@ from node_agent.errors import (
     Fenced,
     PeerLost,
     SlotsExhausted,
+    StageFault,
     TaskError,
 )
-from node_agent.orchestrator.errors import Draining, NoPipeline, Overloaded, StageFault
+from node_agent.orchestrator.errors import Draining, NoPipeline, Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,6 @@ AgentError
     Overloaded         the waiting room is full
     NoPipeline         no chain of ready nodes covers the model
     Draining           the orchestrator is going away
-    StageFault         a stage failed for a reason of its own
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from node_agent.errors import (
     Fenced,
     PeerLost,
     SlotsExhausted,
+    StageFault,
     TaskError,
 )
 from node_agent.proto import agent_pb2 as pb
@@ -52,12 +52,6 @@ class Draining(TaskError):
     """The orchestrator is going away and takes no new task."""
 
     failure = "FAILURE_BUSY"
-
-
-class StageFault(TaskError):
-    """A stage failed for a reason of its own; its detail is for logs, not for clients."""
-
-    failure = "FAILURE_INTERNAL"
 
 
 _BY_FAILURE: dict[str, type[TaskError]] = {

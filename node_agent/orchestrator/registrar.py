@@ -10,6 +10,7 @@ import structlog
 
 from node_agent import tls
 from node_agent.config import Role
+from node_agent.errors import Forbidden
 from node_agent.orchestrator.errors import RegistrationRefused
 from node_agent.orchestrator.registry import Announcement, Vitals, check
 from node_agent.proto import agent_pb2 as pb
@@ -67,8 +68,8 @@ def _guarded(
         try:
             caller = tls.allow(context, self.deployment, *_STAGE_ROLES)
             if request.name != caller.name:
-                raise tls.Forbidden(f"{caller.name} speaks for {request.name}")
-        except tls.Forbidden as error:
+                raise Forbidden(f"{caller.name} speaks for {request.name}")
+        except Forbidden as error:
             _log.warning("call refused", method=method.__name__, reason=str(error))
             await _abort(context, grpc.StatusCode.PERMISSION_DENIED, str(error))
         return await method(self, request, caller, context)

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from node_agent.errors import DeadlineExceeded, TaskError
-from node_agent.orchestrator.errors import StageFault, task_error
+from node_agent.errors import DeadlineExceeded, StageFault, TaskError
+from node_agent.orchestrator.errors import task_error
 from node_agent.orchestrator.tasks import Delta, finish_of
 from node_agent.proto import agent_pb2 as pb
 

@@ -12,6 +12,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
 from node_agent.errors import CheckpointError
 from node_agent.shard.families import Architecture, parse_architecture
 
@@ -19,7 +21,7 @@ DEMO = "demo"
 _DEMO_FOLDER = Path(__file__).parent.parent / "demo" / "checkpoint"
 _HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
-_FINGERPRINT_BYTES = 1024 * 1024
+_FINGERPRINT_BYTES = 64 * 1024  # of each tensor
 _DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -30,11 +32,12 @@ class TensorEntry:
     file: Path
     dtype: str
     shape: tuple[int, ...]
+    offset: int  # of its first byte in the file
 
     @property
     def bytes(self) -> int:
-        """Size on disk."""
-        return prod(self.shape) * _DTYPE_BYTES[self.dtype]
+        """Size on disk; 0 for a dtype that is not supported."""
+        return prod(self.shape) * _DTYPE_BYTES.get(self.dtype, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ def _download(hub_id: str) -> Path:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise CheckpointError(
             f"model {hub_id}: the hub did not supply it: {reason}",
             hint="Check the id and the network, or pass a downloaded folder to --model.",
@@ -128,8 +131,8 @@ def inspect_checkpoint(path: Path) -> Checkpoint:
         path=path,
         architecture=architecture,
         tensors=tensors,
-        revision=_fingerprint(path, sorted({entry.file for entry in tensors.values()})),
-        eos_token_ids=_ids(eos if eos is not None else config.get("eos_token_id")),
+        revision=_fingerprint(path, tensors),
+        eos_token_ids=_ids(path, config.get("eos_token_id") if eos is None else eos),
         chat_template=bool(tokenizer_config.get("chat_template"))
         or (path / "chat_template.jinja").is_file(),
     )
@@ -157,7 +160,7 @@ def _weight_files(path: Path) -> list[Path]:
     index = path / "model.safetensors.index.json"
     single = path / "model.safetensors"
     if index.is_file():
-        names = sorted(set(_json(index).get("weight_map", {}).values()))
+        names = _index_names(index)
         missing = [name for name in names if not (path / name).is_file()]
         if missing or not names:
             raise CheckpointError(
@@ -179,25 +182,56 @@ def _weight_files(path: Path) -> list[Path]:
     )
 
 
+def _index_names(index: Path) -> list[str]:
+    weight_map = _json(index).get("weight_map")
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else []
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise CheckpointError(f"{index}: {name!r} is not the name of a file beside it")
+    return sorted(set(names))
+
+
 def _header(file: Path) -> dict[str, TensorEntry]:
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if size < 8 or not 2 <= length <= min(size - 8, _MAX_HEADER_BYTES):
             raise _damaged(file, "its header is not one of safetensors")
-        try:
-            header = json.loads(stream.read(length))
-            header.pop("__metadata__", None)
-            ends = [entry["data_offsets"][1] for entry in header.values()]
-            entries = {
-                name: TensorEntry(file=file, dtype=entry["dtype"], shape=tuple(entry["shape"]))
-                for name, entry in header.items()
-            }
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise _damaged(file, "its header cannot be parsed") from error
-    expected = 8 + length + max(ends, default=0)
-    if size != expected:
-        raise _damaged(file, f"it has {size} bytes where its header promises {expected}")
+        text = stream.read(length)
+    try:
+        header = json.loads(text)
+        header.pop("__metadata__", None)
+        extents = {name: _Extent.model_validate(entry) for name, entry in header.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise _damaged(file, "its header cannot be parsed") from error
+    return _entries(file, size, 8 + length, extents)
+
+
+class _Extent(BaseModel):
+    """One tensor in a safetensors header; offsets count from the header's end."""
+
+    model_config = ConfigDict(strict=True)
+
+    dtype: str
+    shape: list[NonNegativeInt]
+    data_offsets: tuple[NonNegativeInt, NonNegativeInt] = Field(strict=False)
+
+
+def _entries(
+    file: Path, size: int, start: int, extents: dict[str, _Extent]
+) -> dict[str, TensorEntry]:
+    """Place each tensor, checking that together they fill the file without gap or overlap."""
+    entries: dict[str, TensorEntry] = {}
+    end = start
+    for name, extent in sorted(extents.items(), key=lambda item: item[1].data_offsets):
+        entry = TensorEntry(file=file, dtype=extent.dtype, shape=tuple(extent.shape), offset=end)
+        first, last = (start + offset for offset in extent.data_offsets)
+        if first != end or (entry.bytes and last - first != entry.bytes):
+            raise _damaged(file, f"tensor {name} is not where its header says")
+        entries[name] = entry
+        end = last
+    if size != end:
+        raise _damaged(file, f"it has {size} bytes where its header promises {end}")
     return entries
 
 
@@ -227,28 +261,33 @@ def _check_shapes(path: Path, architecture: Architecture, tensors: dict[str, Ten
             )
 
 
-def _fingerprint(path: Path, weights: list[Path]) -> str:
-    """Digest the JSON parts, and of each weight file its size, first and last mebibyte.
+def _fingerprint(path: Path, tensors: dict[str, TensorEntry]) -> str:
+    """Digest every JSON part and template, and of each tensor its name, shape and beginning.
 
-    Tells revisions apart in constant time; it is no proof against tampering.
+    Tells a model from its fine-tunes at the price of a few megabytes read; it is no proof against
+    tampering.
     """
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json"):
-        digest.update((path / name).read_bytes())
-    for file in weights:
-        size = file.stat().st_size
-        digest.update(f"{file.name}:{size}".encode())
+    for part in sorted([*path.glob("*.json"), *path.glob("*.jinja")]):
+        digest.update(part.name.encode() + part.read_bytes())
+    by_file: dict[Path, list[tuple[str, TensorEntry]]] = {}
+    for name, entry in sorted(tensors.items()):
+        by_file.setdefault(entry.file, []).append((name, entry))
+    for file, entries in by_file.items():
         with file.open("rb") as stream:
-            digest.update(stream.read(_FINGERPRINT_BYTES))
-            stream.seek(max(0, size - _FINGERPRINT_BYTES))
-            digest.update(stream.read())
+            for name, entry in entries:
+                stream.seek(entry.offset)
+                digest.update(f"{name}:{entry.dtype}:{entry.shape}".encode())
+                digest.update(stream.read(min(entry.bytes, _FINGERPRINT_BYTES)))
     return digest.hexdigest()[:16]
 
 
-def _ids(value: object) -> tuple[int, ...]:
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list) else (int(str(value)),)
+def _ids(path: Path, value: object) -> tuple[int, ...]:
+    given = value if isinstance(value, list) else [] if value is None else [value]
+    ids = tuple(i for i in given if isinstance(i, int))
+    if len(ids) < len(given):
+        raise CheckpointError(f"{path}: eos_token_id {value!r} is not a token id")
+    return ids
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -258,7 +297,7 @@ def _json(file: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{file.parent}: no {file.name}", hint="Give a Hugging Face checkpoint folder."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: cannot be read as JSON: {error}") from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{file}: not a JSON object")

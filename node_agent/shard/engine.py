@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import structlog
 import torch
 
-from node_agent.errors import DeadlineExceeded, Fenced, PeerLost, TaskError
+from node_agent.errors import DeadlineExceeded, Fenced, PeerLost, StageFault, TaskError
 from node_agent.proto import agent_pb2 as pb
 from node_agent.shard.answer import Answer
 from node_agent.shard.events import Arrived, Assigned, Cancelled, Event, Gone, Sampled, failed
-from node_agent.shard.frames import frames_down, frames_up, rows_of
+from node_agent.shard.frames import frames_down, frames_up, joined, rows_of
 from node_agent.shard.model import Span
 from node_agent.shard.sampling import sample
 from node_agent.shard.sequence import Sequence, Work, plan_step
+from node_agent.telemetry.stats import StageStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,36 +37,7 @@ if TYPE_CHECKING:
     from node_agent.shard.task import Task
 
 _IDLE_SECONDS = 0.25
-_RECENT_STEPS = 1024
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Stats:
-    """What the engine has done; written by its thread, read by any."""
-
-    active: int = 0
-    steps: int = 0
-    rows: int = 0
-    tokens: int = 0
-    compute_seconds: float = 0.0
-    last_token_at: float | None = None  # monotonic seconds
-    step_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT_STEPS))
-    token_gap_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT_STEPS))
-
-    def count_step(self, rows: int, seconds: float) -> None:
-        """Add a forward pass."""
-        self.steps += 1
-        self.rows += rows
-        self.compute_seconds += seconds
-        self.step_seconds.append(seconds)
-
-    def count_tokens(self, tokens: int, now: float) -> None:
-        """Add tokens sampled at the monotonic time `now`."""
-        if self.last_token_at is not None and tokens:
-            self.token_gap_seconds.append(now - self.last_token_at)
-        self.tokens += tokens
-        self.last_token_at = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +72,7 @@ class Engine:
         rules: EngineRules,
         open_link: Callable[[pb.Peer], Outbox[pb.LinkDown]],
     ) -> None:
-        self.stats = Stats()
+        self.stats = StageStats()
         self._model = model
         self._cache = cache
         self._rules = rules
@@ -159,7 +130,7 @@ class Engine:
             case Arrived():
                 self._frames.append(event)
             case Sampled():
-                self._take_tokens(event.tokens)
+                self._take_tokens(event)
             case Gone():
                 self._lose(event)
 
@@ -167,19 +138,20 @@ class Engine:
         task = event.task
         try:
             self._fence(task)
+            if task.id in self._sequences:
+                raise TaskError(f"task {task.id} is here already")
+            down = None if task.next is None else self._open_link(task.next)
             slot = self._cache.acquire()
         except TaskError as error:
             event.owner.send(failed(task.id, task.epoch, error))
             return
-        sequence = Sequence(task=task, slot=slot, owner=event.owner)
-        if task.next is not None:
-            sequence.down = self._open_link(task.next)
+        sequence = Sequence(task=task, slot=slot, owner=event.owner, down=down)
         if self._rules.tokenizer is not None:
             sequence.answer = Answer(
                 task, self._rules.tokenizer, self._rules.eos_token_ids, self._rules.context_tokens
             )
         self._sequences[task.id] = sequence
-        self.stats.active = len(self._sequences)
+        self.stats.count_active(len(self._sequences))
         event.owner.send(
             pb.StageMessage(
                 accepted=pb.TaskAccepted(
@@ -199,20 +171,32 @@ class Engine:
                 if sequence.task.pipeline == task.pipeline:
                     self._fail(sequence, Fenced(f"epoch {task.epoch} of {task.pipeline} began"))
 
-    def _take_tokens(self, up: pb.LinkUp) -> None:
+    def _take_tokens(self, event: Sampled) -> None:
         relayed: list[tuple[Outbox[pb.LinkUp], pb.SampledToken]] = []
-        for token in up.tokens:
+        for token in event.tokens.tokens:
             sequence = self._find(token.task, token.epoch)
-            if sequence is None:
+            if sequence is None or sequence.down is not event.link:
                 continue
             if sequence.up is not None:
                 relayed.append((sequence.up, token))
             elif token.position == sequence.position:  # a repeated token is not taken twice
-                sequence.pending = token.token
+                self._continue(sequence, token)
             if token.finished:
                 self._release(sequence)
         for link, tokens in frames_up(relayed):
             link.send(tokens)
+
+    def _continue(self, sequence: Sequence, token: pb.SampledToken) -> None:
+        """Let a sequence take its next row, if the token can be one."""
+        if token.finished:
+            return
+        inside = token.token < self._model.architecture.vocab
+        if inside and token.position < self._rules.context_tokens:
+            sequence.pending = token.token
+        else:
+            self._fail(
+                sequence, StageFault(f"token {token.token} at {token.position} has no place")
+            )
 
     def _find(self, task: int, epoch: int) -> Sequence | None:
         sequence = self._sequences.get(task)
@@ -234,13 +218,18 @@ class Engine:
             self._fail(sequence, DeadlineExceeded("the task's deadline passed"))
 
     def _fail(self, sequence: Sequence, error: TaskError) -> None:
-        sequence.owner.send(failed(sequence.task.id, sequence.task.epoch, error))
-        self._release(sequence)
+        log.info("task failed", request_id=sequence.task.request_id, reason=type(error).__name__)
+        if self._sequences.get(sequence.task.id) is sequence:
+            sequence.owner.send(failed(sequence.task.id, sequence.task.epoch, error))
+            self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:
+        """Forget a sequence and free its slot; once is enough."""
+        if self._sequences.get(sequence.task.id) is not sequence:
+            return
         del self._sequences[sequence.task.id]
         self._cache.release(sequence.slot)
-        self.stats.active = len(self._sequences)
+        self.stats.count_active(len(self._sequences))
 
     # ----------------------------------------------------------------- steps
 
@@ -256,56 +245,63 @@ class Engine:
         return work, self._model.embed(ids) if work else ids
 
     def _take_frames(self) -> tuple[list[Work], Tensor]:
-        """Merge all frames that wait into one step, a sequence at most once."""
+        """Merge the frames that wait into one step, a sequence at most once.
+
+        Later rows of a sequence wait for the next step, and hold nobody else's back.
+        """
         frames, self._frames = self._frames, []
         work: list[Work] = []
         rows: list[Tensor] = []
         taken: set[int] = set()
-        for at, frame in enumerate(frames):
+        for frame in frames:
             tasks = {segment.task for segment in frame.partial.segments}
             if tasks & taken:
-                self._frames = frames[at:]
-                break
+                self._frames.append(frame)
+            else:
+                self._take_frame(frame, work, rows)
             taken |= tasks
-            self._take_frame(frame, work, rows)
-        return work, torch.cat(rows) if rows else torch.empty(0)
+        return work, joined(rows) if rows else torch.empty(0)
 
     def _take_frame(self, frame: Arrived, work: list[Work], rows: list[Tensor]) -> None:
         payload = rows_of(frame.partial, self._model.architecture.hidden, self._model.dtype)
         row = 0
         for segment in frame.partial.segments:
             sequence = self._find(segment.task, segment.epoch)
-            if sequence is not None and self._in_order(sequence, segment):
+            if sequence is not None and self._follows(sequence, segment, frame.up):
                 sequence.up = frame.up
                 work.append(Work(sequence=sequence, rows=segment.rows, sample=segment.sample))
                 rows.append(payload[row : row + segment.rows])
             row += segment.rows
 
-    def _in_order(self, sequence: Sequence, segment: pb.Segment) -> bool:
-        if segment.position < sequence.position:
-            return False  # repeated
+    def _follows(self, sequence: Sequence, segment: pb.Segment, up: Outbox[pb.LinkUp]) -> bool:
+        """Whether these rows are the ones due; a gap fails the sequence."""
+        stranger = sequence.up is not None and sequence.up is not up
+        if stranger or segment.position < sequence.position:  # or repeated
+            return False
         beyond = segment.position + segment.rows > self._rules.context_tokens
         if segment.position > sequence.position or beyond:
             self._fail(
                 sequence,
-                TaskError(f"rows from {segment.position} came where {sequence.position} was due"),
+                StageFault(f"rows from {segment.position} came where {sequence.position} was due"),
             )
             return False
         return True
 
     def _step(self, work: list[Work], hidden: Tensor) -> None:
+        try:
+            self._compute(work, hidden)
+        except Exception as error:
+            log.exception("step failed", rows=int(hidden.shape[0]))
+            for item in work:
+                self._fail(item.sequence, StageFault(f"the step failed: {type(error).__name__}"))
+
+    def _compute(self, work: list[Work], hidden: Tensor) -> None:
         spans = [
             Span(slot=w.sequence.slot, position=w.sequence.position, rows=w.rows) for w in work
         ]
         started = time.perf_counter()
-        try:
-            hidden = self._model.forward(hidden, spans, self._cache)
-            logits = self._logits(work, hidden)
-        except RuntimeError as error:
-            log.exception("step failed", rows=int(hidden.shape[0]))
-            for item in work:
-                self._fail(item.sequence, TaskError(f"the step failed: {type(error).__name__}"))
-            return
+        hidden = self._model.forward(hidden, spans, self._cache)
+        logits = self._logits(work, hidden)
         self.stats.count_step(sum(w.rows for w in work), time.perf_counter() - started)
         frames = [] if self._model.has_head else frames_down(work, hidden)
         for link, frame in frames:

@@ -42,6 +42,7 @@ class Sampled:
     """The stage after sent tokens."""
 
     tokens: pb.LinkUp
+    link: object  # it came by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,17 @@ from node_agent.errors import CheckpointError
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 # Frequencies of these depend on the position alone, not on the length of the text so far.
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
+# What a config may count to: far above every model, far below what fills memory while checking.
+_COUNTS = {
+    "layers": 1_000,
+    "hidden": 1_000_000,
+    "intermediate": 10_000_000,
+    "heads": 10_000,
+    "kv_heads": 10_000,
+    "head_dim": 10_000,
+    "vocab": 100_000_000,
+    "context_tokens": 1_000_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +104,27 @@ def parse_architecture(config: dict[str, Any], *, where: str) -> Architecture:
     family = str(config.get("model_type"))
     _refuse_unsupported(config, family, where)
     try:
-        return _architecture(config, family)
-    except (KeyError, TypeError, ValueError) as error:
+        architecture = _architecture(config, family)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise CheckpointError(f"{where}: config.json: {error!r} is missing or wrong") from error
+    _check_ranges(architecture, where)
+    return architecture
+
+
+def _check_ranges(a: Architecture, where: str) -> None:
+    for name in _COUNTS:
+        if not 1 <= getattr(a, name) <= _COUNTS[name]:
+            raise CheckpointError(f"{where}: config.json: {name} is {getattr(a, name)}")
+    if a.rope["rope_type"] not in ROPE_TYPES:
+        raise CheckpointError(
+            f"{where}: rope type {a.rope['rope_type']} is not supported",
+            hint=f"Supported: {', '.join(ROPE_TYPES)}.",
+        )
+    if a.heads % a.kv_heads or a.head_dim % 2 or len(a.windows) != a.layers:
+        raise CheckpointError(
+            f"{where}: config.json: {a.heads} heads over {a.kv_heads} key-value heads of "
+            f"{a.head_dim}, {len(a.windows)} kinds of {a.layers} layers do not fit each other"
+        )
 
 
 def _refuse_unsupported(config: dict[str, Any], family: str, where: str) -> None:
@@ -111,17 +140,11 @@ def _refuse_unsupported(config: dict[str, Any], family: str, where: str) -> None
         )
     if config.get("hidden_act", "silu") != "silu":
         raise CheckpointError(f"{where}: activation {config['hidden_act']} is not supported")
-    rope = _rope(config)
-    if rope["rope_type"] not in ROPE_TYPES:
-        raise CheckpointError(
-            f"{where}: rope type {rope['rope_type']} is not supported",
-            hint=f"Supported: {', '.join(ROPE_TYPES)}.",
-        )
 
 
 def _architecture(config: dict[str, Any], family: str) -> Architecture:
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     layers = int(config["num_hidden_layers"])
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     attention_bias = bool(config.get("attention_bias", False))
     return Architecture(
         family=family,

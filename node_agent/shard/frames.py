@@ -63,5 +63,10 @@ def frames_up(
     return [(link, pb.LinkUp(tokens=group)) for link, group in by_link.items()]
 
 
+def joined(rows: list[Tensor]) -> Tensor:
+    """Return rows as one tensor, without a copy when they are one already."""
+    return rows[0] if len(rows) == 1 else torch.cat(rows)
+
+
 def _bytes(rows: list[Tensor]) -> bytes:
-    return torch.cat(rows).view(torch.uint8).numpy().tobytes()
+    return joined(rows).view(torch.uint8).numpy().tobytes()

@@ -51,20 +51,24 @@ class Link(Mailbox[pb.LinkDown]):
 
     Args:
         peer: The next stage; its certificate must carry its name.
-        identity: This node's PEM files.
+        credentials: Of this node.
         hello: What this stage computes, for the peer to check.
         post: Takes `Sampled` for each message, and `Gone` once when the stream ends.
     """
 
     def __init__(
-        self, peer: pb.Peer, identity: Tls, hello: pb.LinkHello, post: Callable[[Event], None]
+        self,
+        peer: pb.Peer,
+        credentials: grpc.ChannelCredentials,
+        hello: pb.LinkHello,
+        post: Callable[[Event], None],
     ) -> None:
         super().__init__()
         self.peer = peer
         self.alive = True
         self._post = post
         self._channel = grpc.secure_channel(
-            peer.address, tls.channel_credentials(identity), options=tls.channel_options(peer.name)
+            peer.address, credentials, options=tls.channel_options(peer.name)
         )
         self.send(pb.LinkDown(hello=hello))
         threading.Thread(target=self._receive, name=f"link-{peer.name}", daemon=True).start()
@@ -73,7 +77,7 @@ class Link(Mailbox[pb.LinkDown]):
         reason = ""
         try:
             for tokens in StageStub(self._channel).Link(iter(self)):
-                self._post(Sampled(tokens=tokens))
+                self._post(Sampled(tokens=tokens, link=self))
         except grpc.RpcError as error:
             reason = error.details() or error.code().name
             log.warning("link lost", peer=self.peer.name, reason=reason)
@@ -88,7 +92,7 @@ class Links:
     """The links of this stage, one per next stage, opened when first needed."""
 
     def __init__(self, identity: Tls, hello: pb.LinkHello) -> None:
-        self._identity = identity
+        self._credentials = tls.channel_credentials(identity)
         self._hello = hello
         self._links: dict[str, Link] = {}
 
@@ -98,7 +102,7 @@ class Links:
         if link is None or not link.alive or link.peer.address != peer.address:
             if link is not None:
                 link.close()
-            link = self._links[peer.name] = Link(peer, self._identity, self._hello, post)
+            link = self._links[peer.name] = Link(peer, self._credentials, self._hello, post)
         return link
 
     def close(self) -> None:

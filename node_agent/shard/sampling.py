@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MASK = (1 << 64) - 1
+_COLDEST = 1e-5  # below it logits over temperature overflow, and only the likeliest has mass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRules:
-    """How a sequence draws its tokens; temperature 0 takes the likeliest."""
+    """How a sequence draws its tokens; a temperature of 0 takes the likeliest."""
 
     temperature: float = 0.0
     top_p: float = 1.0  # (0, 1]
@@ -28,7 +29,7 @@ class SamplingRules:
     @property
     def greedy(self) -> bool:
         """Whether the likeliest token is always taken."""
-        return self.temperature == 0.0 or self.top_k == 1
+        return self.temperature < _COLDEST or self.top_k == 1
 
 
 def uniform(seed: int, position: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 import threading
 import time
 import uuid
@@ -39,6 +40,10 @@ _ROLES = {
 }
 _STREAMS = 64  # each holds a thread: one per orchestrator and one per neighbour
 _POLL_SECONDS = 0.02
+_STOP_SECONDS = 10.0  # longer than any step
+# How long a stream's thread waits for the interpreter while the engine computes; Python's own 5 ms
+# is longer than a small stage's whole step.
+_SWITCH_SECONDS = 0.0002
 log = structlog.get_logger()
 
 
@@ -48,6 +53,7 @@ def run(config: NodeConfig) -> None:
     Raises:
         AgentError: The model cannot be loaded, or an address cannot be listened on.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     loading = Loading(config)
     try:
         node = StageNode(config, load_runtime(config), loading)
@@ -114,10 +120,13 @@ class StageNode:
             runtime.rules,
             lambda peer: self._links.open(peer, self.engine.post),
         )
+        self._engine_thread = threading.Thread(target=self._compute, name="engine", daemon=True)
         self._service = StageService(runtime.facts, runtime.text, self.engine.post)
         self._health = health.HealthServicer()
         self._server = grpc.server(
-            ThreadPoolExecutor(max_workers=_STREAMS), options=tls.SERVER_OPTIONS
+            ThreadPoolExecutor(max_workers=_STREAMS),
+            options=tls.SERVER_OPTIONS,
+            maximum_concurrent_rpcs=_STREAMS,
         )
         self._memberships = [
             lifecycle.Membership(
@@ -132,7 +141,7 @@ class StageNode:
         Raises:
             AgentError: The address is taken.
         """
-        threading.Thread(target=self._compute, name="engine", daemon=True).start()
+        self._engine_thread.start()
         add_StageServicer_to_server(self._service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         address = self._address()
@@ -155,6 +164,8 @@ class StageNode:
         self._service.draining.set()
         for membership in self._memberships:
             membership.leave()
+        for membership in self._memberships:
+            membership.wait_left()
         deadline = time.monotonic() + self.config.timing.drain_seconds
         while self.engine.stats.active and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -166,6 +177,9 @@ class StageNode:
         self._links.close()
         self._server.stop(grace=0.5).wait()
         self.engine.stop()
+        if self._engine_thread.is_alive():
+            # A thread that is inside torch when the interpreter ends aborts the process.
+            self._engine_thread.join(timeout=_STOP_SECONDS)
 
     def readiness(self) -> Readiness:
         """Say whether this node takes tasks."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
+import structlog
 
 from node_agent import tls
 from node_agent.config import Role
-from node_agent.errors import ContextExceeded, SlotsExhausted, TaskError
+from node_agent.errors import (
+    ContextExceeded,
+    Forbidden,
+    SlotsExhausted,
+    StageFault,
+    TaskError,
+)
 from node_agent.proto import agent_pb2 as pb
 from node_agent.proto.agent_pb2_grpc import StageServicer
 from node_agent.shard.events import Arrived, Assigned, Cancelled, Gone, failed
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 
 Out = TypeVar("Out")
 _MAX_STOPS = 16
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,7 @@ class StageService(StageServicer):
     def _admit(self, context: grpc.ServicerContext, *roles: Role) -> None:
         try:
             tls.allow(context, self._facts.deployment, *roles)
-        except tls.Forbidden as error:
+        except Forbidden as error:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
 
     def _assign(self, assignment: pb.TaskAssignment, outbox: Mailbox[pb.StageMessage]) -> None:
@@ -146,13 +155,21 @@ class StageService(StageServicer):
             task = self._checked(assignment)
         except TaskError as error:
             outbox.send(failed(assignment.task, assignment.epoch, error))
-            return
-        self._post(Assigned(task=task, owner=outbox))
+        except Exception as error:
+            log.exception("assignment failed", request_id=assignment.request_id)
+            fault = StageFault(f"the assignment failed: {type(error).__name__}")
+            outbox.send(failed(assignment.task, assignment.epoch, fault))
+        else:
+            self._post(Assigned(task=task, owner=outbox))
 
     def _checked(self, assignment: pb.TaskAssignment) -> Task:
         facts = self._facts
         if facts.is_last == assignment.HasField("next"):
             raise TaskError("the assignment's route does not fit this stage's layers")
+        if not (math.isfinite(assignment.deadline_seconds) and assignment.deadline_seconds > 0):
+            raise TaskError(f"deadline {assignment.deadline_seconds} s is not a time to come")
+        if len(assignment.output.stop) > _MAX_STOPS:
+            raise TaskError(f"more than {_MAX_STOPS} stop strings")
         return Task(
             id=assignment.task,
             epoch=assignment.epoch,
@@ -162,7 +179,7 @@ class StageService(StageServicer):
             prompt=self._prompt(assignment.prompt) if facts.is_first else (),
             sampling=sampling_rules(assignment.sampling),
             max_tokens=max(1, assignment.output.max_tokens),
-            stop=tuple(assignment.output.stop)[:_MAX_STOPS],
+            stop=tuple(assignment.output.stop),
             ignore_eos=assignment.output.ignore_eos,
             deadline=time.monotonic() + assignment.deadline_seconds,
         )
@@ -206,6 +223,8 @@ def hello_refusal(facts: StageFacts, message: pb.LinkDown | None) -> str:
     """Say why a stage that introduces itself so cannot be followed by this one; empty if it can."""
     if message is None or not message.HasField("hello"):
         return "a link begins with a hello"
+    if facts.is_first:
+        return "this stage holds the first layer: nothing comes before it"
     hello = message.hello
     wanted = {
         "revision": (hello.revision, facts.revision),
@@ -225,6 +244,8 @@ def partial_refusal(facts: StageFacts, partial: pb.PartialResult) -> str:
     expected = rows * facts.hidden * facts.itemsize
     if not rows or any(segment.rows == 0 for segment in partial.segments):
         return "a frame without rows"
+    if len({segment.task for segment in partial.segments}) < len(partial.segments):
+        return "a frame names a task twice"
     if len(partial.payload) != expected:
         return f"{len(partial.payload)} bytes came where {rows} rows have {expected}"
     return ""

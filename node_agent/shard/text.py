@@ -34,6 +34,8 @@ class Text:
             )
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
+        self.backend.no_truncation()
+        self.backend.no_padding()
 
     @property
     def backend(self) -> Tokenizer:
@@ -55,9 +57,10 @@ class Text:
                 chat, tokenize=False, add_generation_prompt=True
             )
         except (ValueError, TemplateError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise TaskError(f"the chat template refuses these messages: {reason}") from error
-        return self.backend.encode(rendered, add_special_tokens=False).ids
+        # A batch of one: alone among the tokenizer's calls it lets other threads run meanwhile.
+        return self.backend.encode_batch([rendered], add_special_tokens=False)[0].ids
 
 
 class TextStream:
@@ -80,10 +83,10 @@ class TextStream:
 
     def push(self, token: int) -> str:
         """Take a token and return the text that is now certain."""
-        piece = self._decoder.step(self._tokenizer, token)
+        piece = self._decoded(token)
         if not self._stop:
-            return piece or ""
-        self._held += piece or ""
+            return piece
+        self._held += piece
         found = [at for s in self._stop if (at := self._held.find(s)) >= 0]
         if found:
             self.stopped = True
@@ -93,6 +96,13 @@ class TextStream:
         certain = self._held[: len(self._held) - keep]
         self._held = self._held[len(certain) :]
         return certain
+
+    def _decoded(self, token: int) -> str:
+        try:
+            return self._decoder.step(self._tokenizer, token) or ""
+        except Exception:  # noqa: BLE001 - its own kind of error, for bytes that are no UTF-8
+            self._decoder = DecodeStream(skip_special_tokens=True)
+            return self._decoder.step(self._tokenizer, token) or ""
 
     def flush(self) -> str:
         """Return what was held back, when no more tokens come."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+
+from node_agent.errors import CheckpointError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,9 @@ def load_stage(checkpoint: Checkpoint, first: int, end: int, dtype: torch.dtype)
         first: First layer of the stage.
         end: Layer after its last.
         dtype: What the weights become in memory.
+
+    Raises:
+        CheckpointError: A file changed since it was checked.
     """
     architecture = checkpoint.architecture
     names = stage_tensors(architecture, first, end)
@@ -90,9 +95,14 @@ def _read(checkpoint: Checkpoint, names: list[str], dtype: torch.dtype) -> dict[
         by_file[checkpoint.tensors[name].file].append(name)
     tensors: dict[str, Tensor] = {}
     for file, wanted in by_file.items():
-        with safe_open(file, framework="pt") as opened:
-            for name in wanted:
-                tensors[name] = opened.get_tensor(name).to(dtype)
+        try:
+            with safe_open(file, framework="pt") as opened:
+                for name in wanted:
+                    tensors[name] = opened.get_tensor(name).to(dtype)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"{file}: cannot be read: {error}", hint="Download the checkpoint again."
+            ) from error
     return tensors
 
 

@@ -138,9 +138,9 @@ def test_a_model_that_memory_cannot_hold_is_refused_before_loading(
     folder = tmp_path / "big"
     shutil.copytree(make_checkpoint("qwen2"), folder)
     config = json.loads((folder / "config.json").read_text())
-    config["max_position_embeddings"] = 2_000_000_000
+    config["max_position_embeddings"] = 900_000_000
     (folder / "config.json").write_text(json.dumps(config))
-    (operator.home / "qinfra.toml").write_text("[model]\ncontext_tokens = 1900000000\n")
+    (operator.home / "qinfra.toml").write_text("[model]\ncontext_tokens = 800000000\n")
     done = operator.run("deploy", "--phase", "demo", "--model", str(folder), check=False)
     assert done.returncode == 3
     assert "GiB" in done.stderr

@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from node_agent.errors import ContextExceeded, PeerLost, TaskError
-from node_agent.orchestrator.errors import StageFault, task_error
+from node_agent.errors import ContextExceeded, PeerLost, StageFault, TaskError
+from node_agent.orchestrator.errors import task_error
 from node_agent.orchestrator.stages import backoff_seconds
 from node_agent.orchestrator.tasks import Job, Stopwatch, task_numbers
 from node_agent.proto import agent_pb2 as pb

@@ -91,7 +91,7 @@ class WiredPipeline:
         )
         after = self.engines[0] if self.engines else None
         engine = Engine(model, cache, rules, lambda _peer: down)
-        up = Port(lambda tokens: engine.post(Sampled(tokens=tokens)))
+        up = Port(lambda tokens: engine.post(Sampled(tokens=tokens, link=down)))
 
         def deliver(message: pb.LinkDown) -> None:
             self.sent_down.append(message)

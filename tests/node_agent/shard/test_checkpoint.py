@@ -35,7 +35,58 @@ def pickle_only(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def rewrite_header(folder: Path, change) -> None:
+    """Change the header of the weights, keeping the data and the header's length in step."""
+    file = folder / "model.safetensors"
+    content = file.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+
+
+def first_entry(**changes):
+    def change(header):
+        name = min(n for n in header if n != "__metadata__")
+        header[name].update(changes)
+
+    return lambda folder: rewrite_header(folder, change)
+
+
+def overlap(folder: Path) -> None:
+    def change(header):
+        names = sorted(n for n in header if n != "__metadata__")
+        header[names[1]]["data_offsets"] = header[names[0]]["data_offsets"]
+
+    rewrite_header(folder, change)
+
+
+def index(folder: Path, weight_map) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
 BREAKS = {
+    "negative offset": (first_entry(data_offsets=[-8, 8]), "cannot be parsed"),
+    "text offset": (first_entry(data_offsets=["0", "x"]), "cannot be parsed"),
+    "no offsets": (first_entry(data_offsets=None), "cannot be parsed"),
+    "negative shape": (first_entry(shape=[-1]), "cannot be parsed"),
+    "overlap": (overlap, "not where its header says"),
+    "deep header": (
+        lambda f: (f / "model.safetensors").write_bytes(
+            (200_000).to_bytes(8, "little") + b"[" * 200_000
+        ),
+        "cannot be parsed",
+    ),
+    "index a list": (lambda f: index(f, []), "every weight file"),
+    "index escapes": (lambda f: index(f, {"a": "../../etc/hostname"}), "not the name of a file"),
+    "index absolute": (lambda f: index(f, {"a": "/etc/hostname"}), "not the name of a file"),
+    "no heads": (lambda f: edit(f / "config.json", num_attention_heads=0), "num|heads|zero"),
+    "odd heads": (lambda f: edit(f / "config.json", num_key_value_heads=3), "do not fit"),
+    "no layers": (lambda f: edit(f / "config.json", num_hidden_layers=0), "layers is 0"),
+    "a billion layers": (lambda f: edit(f / "config.json", num_hidden_layers=10**9), "layers is"),
+    "rope a word": (lambda f: edit(f / "config.json", rope_parameters="x"), "missing or wrong"),
+    "eos a word": (lambda f: edit(f / "generation_config.json", eos_token_id="x"), "eos_token_id"),
     "no config": (lambda f: (f / "config.json").unlink(), "no config.json"),
     "config not json": (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
     "config a list": (lambda f: (f / "config.json").write_text("[]"), "not a JSON object"),
@@ -89,6 +140,12 @@ def test_facts_count_every_parameter_once(make_checkpoint):
         assert facts["bytes"] == 4 * facts["parameters"]
         assert facts["chat_template"] is True
         assert facts["demo"] is False
+
+
+@pytest.mark.parametrize("part", ["generation_config.json", "tokenizer_config.json"])
+def test_the_revision_changes_with_every_json_part(part, make_checkpoint, folder):
+    edit(folder / part, note="changed")
+    assert inspect_checkpoint(folder).revision != inspect_checkpoint(make_checkpoint()).revision
 
 
 def test_the_revision_changes_with_the_weights(make_checkpoint, folder):

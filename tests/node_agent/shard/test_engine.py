@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node_agent.proto import agent_pb2 as pb
-from node_agent.shard.events import Arrived, Gone, Sampled
+from node_agent.shard.events import Arrived, Assigned, Cancelled, Gone, Sampled
 from node_agent.shard.sampling import SamplingRules
 from node_agent.shard.sequence import Sequence, plan_step
 from node_agent.shard.task import Task
 from tests.node_agent.shard.test_exactness import reference_tokens
 
 PROMPT = random.Random(9).choices(range(3, 256), k=11)
+
+
+def down(engine):
+    """The link that the engine's sequences send by, if it has any."""
+    return next((s.down for s in list(engine._sequences.values())), None)
 
 
 def next_failure(pipeline) -> pb.TaskFailed:
@@ -82,7 +87,7 @@ def test_frames_and_tokens_that_come_twice_change_nothing(make_checkpoint, wire)
             original(event)
             for segment in event.partial.segments:
                 repeat = pb.SampledToken(task=segment.task, epoch=1, position=1, token=5)
-                first.post(Sampled(tokens=pb.LinkUp(tokens=[repeat])))
+                first.post(Sampled(tokens=pb.LinkUp(tokens=[repeat]), link=down(first)))
 
     last.post = twice
     assert pipeline.generate(PROMPT, max_tokens=12) == reference_tokens(folder, PROMPT, 12)
@@ -102,6 +107,108 @@ def test_rows_with_a_gap_fail_the_task(make_checkpoint, wire):
     last.post = shifted
     pipeline.submit(PROMPT)
     assert "was due" in next_failure(pipeline).detail
+
+
+@pytest.mark.parametrize(("token", "position"), [(10**6, None), (5, 10**6)])
+def test_a_token_that_has_no_place_fails_its_task_only(token, position, make_checkpoint, wire):
+    folder = make_checkpoint()
+    pipeline = wire(folder, (2,))
+    first = pipeline.engines[0]
+    engine_post = first.post
+
+    def corrupted(event):
+        if isinstance(event, Sampled):
+            for sampled in event.tokens.tokens:
+                sampled.token = token
+                if position:
+                    sampled.position = position
+                    for sequence in first._sequences.values():
+                        sequence.position = position
+        engine_post(event)
+
+    first.post = corrupted
+    pipeline.submit(PROMPT)
+    assert next_failure(pipeline).failure == pb.FAILURE_INTERNAL
+    first.post = engine_post
+    for task in (1, 2):
+        pipeline.cancel(task)
+    assert pipeline.generate(PROMPT, max_tokens=6) == reference_tokens(folder, PROMPT, 6)
+
+
+def test_a_step_that_fails_ends_its_tasks_and_the_engine_serves_on(
+    make_checkpoint, wire, monkeypatch
+):
+    folder = make_checkpoint()
+    pipeline = wire(folder, ())
+    (engine,) = pipeline.engines
+    real = engine._model.forward
+
+    def failing(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(engine._model, "forward", failing)
+    pipeline.submit(PROMPT)
+    assert next_failure(pipeline).failure == pb.FAILURE_INTERNAL
+    monkeypatch.setattr(engine._model, "forward", real)
+    pipeline.wait_idle()
+    assert pipeline.generate(PROMPT, max_tokens=6) == reference_tokens(folder, PROMPT, 6)
+
+
+def test_a_task_that_is_here_already_is_refused_and_costs_no_slot(make_checkpoint, wire):
+    pipeline = wire(make_checkpoint(), (), slots=2)
+    pipeline.submit(PROMPT, max_tokens=100_000)
+    pipeline._next_task = 1
+    pipeline.submit(PROMPT)
+    assert "here already" in next_failure(pipeline).detail
+    pipeline.cancel(1)
+    pipeline.wait_idle()
+    assert pipeline.engines[0]._cache.free_slots == 2
+
+
+def test_frames_of_a_long_prompt_hold_back_nobody_else(make_checkpoint, wire):
+    pipeline = wire(make_checkpoint(), (2,))
+    last = pipeline.engines[1]
+    last.stop()
+    pipeline.threads[1].join()
+    last.run = lambda: None
+    frames = [frame(task=1, position=5 * n, rows=5) for n in range(4)]
+    other = frame(task=2, position=0, rows=1)
+    for task in (1, 2):
+        last._handle(assigned(task, pipeline.owner))
+    last._frames = [*frames, other]
+    work, _ = last._take_frames()
+    assert [(w.sequence.task.id, w.rows) for w in work] == [(1, 5), (2, 1)]
+    assert last._frames == frames[1:]
+    for task in (1, 2):
+        last._handle(Cancelled(task=task, epoch=1))
+
+
+def frame(*, task: int, position: int, rows: int) -> Arrived:
+    segment = pb.Segment(task=task, epoch=1, position=position, rows=rows, sample=False)
+    payload = bytes(rows * 48 * 4)
+    return Arrived(partial=pb.PartialResult(segments=[segment], payload=payload), up=UP)
+
+
+def assigned(task: int, owner) -> Assigned:
+    return Assigned(
+        task=Task(
+            id=task,
+            epoch=1,
+            pipeline="p",
+            request_id="",
+            next=None,
+            prompt=(),
+            sampling=SamplingRules(),
+            max_tokens=4,
+            stop=(),
+            ignore_eos=True,
+            deadline=1e12,
+        ),
+        owner=owner,
+    )
+
+
+UP = object()
 
 
 def test_losing_the_stage_before_fails_the_task(make_checkpoint, wire):

@@ -70,8 +70,33 @@ def test_a_worker_holds_the_whole_model_and_renders_the_chat_template(make_check
             pb.FAILURE_INVALID,
             "top_p",
         ),
+        (
+            {"prompt": pb.Prompt(token_ids=[3]), "deadline_seconds": float("nan")},
+            pb.FAILURE_INVALID,
+            "deadline",
+        ),
+        (
+            {"prompt": pb.Prompt(token_ids=[3]), "deadline_seconds": float("inf")},
+            pb.FAILURE_INVALID,
+            "deadline",
+        ),
+        (
+            {"prompt": pb.Prompt(token_ids=[3]), "output": pb.OutputRules(stop=["x"] * 99)},
+            pb.FAILURE_INVALID,
+            "stop strings",
+        ),
     ],
-    ids=["context", "empty", "vocabulary", "route", "temperature", "top_p"],
+    ids=[
+        "context",
+        "empty",
+        "vocabulary",
+        "route",
+        "temperature",
+        "top_p",
+        "no deadline",
+        "endless deadline",
+        "stops",
+    ],
 )
 def test_a_task_that_cannot_be_served_is_refused_and_the_next_is_served(
     assignment, failure, reason, make_checkpoint, stages
@@ -171,10 +196,20 @@ def test_only_stages_may_link(make_checkpoint, stages, identity):
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
-@pytest.mark.parametrize("payload", [b"", b"\0" * 7], ids=["empty", "short"])
+ROW = bytes(48 * 4)
+LIES = {
+    "empty": ([1], 2, b""),
+    "short": ([1], 2, b"\0" * 7),
+    "no rows": ([1], 0, b""),
+    "twice": ([1, 1], 1, ROW * 2),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
 def test_a_frame_that_lies_about_its_rows_ends_the_link_not_the_engine(
-    payload, make_checkpoint, stages, identity
+    lie, make_checkpoint, stages, identity
 ):
+    tasks, rows, payload = LIES[lie]
     from node_agent import tls
     from node_agent.proto.agent_pb2_grpc import StageStub
 
@@ -183,7 +218,8 @@ def test_a_frame_that_lies_about_its_rows_ends_the_link_not_the_engine(
     hello = pb.LinkHello(
         revision=node._runtime.facts.revision, end_layer=2, hidden=48, dtype=pb.DTYPE_FLOAT32
     )
-    bad = pb.PartialResult(segments=[pb.Segment(task=1, epoch=1, rows=2)], payload=payload)
+    segments = [pb.Segment(task=task, epoch=1, rows=rows) for task in tasks]
+    bad = pb.PartialResult(segments=segments, payload=payload)
     with grpc.secure_channel(
         stages.address("transformer-1"),
         tls.channel_credentials(who),
@@ -194,6 +230,28 @@ def test_a_frame_that_lies_about_its_rows_ends_the_link_not_the_engine(
             next(call)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert stages.drive("transformer-1").call.is_active()
+
+
+def test_nothing_comes_before_the_first_layer(make_checkpoint, stages):
+    from node_agent.shard.service import hello_refusal
+
+    node = stages.start(make_checkpoint("qwen2"), "worker-1", 0, 4)
+    facts = node._runtime.facts
+    hello = pb.LinkHello(
+        revision=facts.revision, end_layer=0, hidden=facts.hidden, dtype=pb.DTYPE_FLOAT32
+    )
+    assert "nothing comes before" in hello_refusal(facts, pb.LinkDown(hello=hello))
+
+
+def test_a_template_that_breaks_ends_its_request_only(make_checkpoint, stages, monkeypatch):
+    node = stages.start(make_checkpoint("qwen2"), "worker-1", 0, 4)
+    driver = stages.drive("worker-1")
+    text = node._service._text
+    monkeypatch.setattr(text._tokenizer, "chat_template", "{{ 1 // 0 }}")
+    driver.assign(prompt=pb.Prompt(messages=[pb.ChatMessage(role="user", content="x")]))
+    assert driver.next().failed.failure == pb.FAILURE_INTERNAL
+    driver.assign(task=2, prompt=pb.Prompt(token_ids=[3, 4]))
+    assert driver.next().HasField("accepted")
 
 
 def _until(condition, seconds=15.0):

@@ -62,3 +62,8 @@ def test_frequencies_follow_the_distribution(temperature):
         counts[sample(scores, SamplingRules(temperature=temperature, seed=seed), 3)] += 1
     error = (counts / draws - expected).abs().max()
     assert float(error) < 4 * math.sqrt(0.25 / draws)
+
+
+@given(logits, st.floats(0, 1e-5, exclude_max=True))
+def test_the_coldest_temperatures_take_the_likeliest_too(scores, temperature):
+    assert sample(scores, SamplingRules(temperature=temperature), 0) == int(scores.argmax())
