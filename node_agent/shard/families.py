@@ -105,16 +105,15 @@ def parse_architecture(config: dict[str, Any], *, where: str) -> Architecture:
     _refuse_unsupported(config, family, where)
     try:
         architecture = _architecture(config, family)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise CheckpointError(f"{where}: config.json: {error!r} is missing or wrong") from error
+    except KeyError as error:
+        raise CheckpointError(f"{where}: config.json: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{where}: config.json: {error}") from error
     _check_ranges(architecture, where)
     return architecture
 
 
 def _check_ranges(a: Architecture, where: str) -> None:
-    for name in _COUNTS:
-        if not 1 <= getattr(a, name) <= _COUNTS[name]:
-            raise CheckpointError(f"{where}: config.json: {name} is {getattr(a, name)}")
     if a.rope["rope_type"] not in ROPE_TYPES:
         raise CheckpointError(
             f"{where}: rope type {a.rope['rope_type']} is not supported",
@@ -143,19 +142,20 @@ def _refuse_unsupported(config: dict[str, Any], family: str, where: str) -> None
 
 
 def _architecture(config: dict[str, Any], family: str) -> Architecture:
-    layers = int(config["num_hidden_layers"])
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    layers = _count("layers", config["num_hidden_layers"])
+    hidden = _count("hidden", config["hidden_size"])
+    heads = _count("heads", config["num_attention_heads"])
     attention_bias = bool(config.get("attention_bias", False))
     return Architecture(
         family=family,
         layers=layers,
         hidden=hidden,
-        intermediate=int(config["intermediate_size"]),
+        intermediate=_count("intermediate", config["intermediate_size"]),
         heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=int(config.get("head_dim") or hidden // heads),
-        vocab=int(config["vocab_size"]),
-        context_tokens=int(config["max_position_embeddings"]),
+        kv_heads=_count("kv_heads", config.get("num_key_value_heads") or heads),
+        head_dim=_count("head_dim", config.get("head_dim") or hidden // heads),
+        vocab=_count("vocab", config["vocab_size"]),
+        context_tokens=_count("context_tokens", config["max_position_embeddings"]),
         norm_epsilon=float(config.get("rms_norm_eps", 1e-6)),
         rope=_rope(config),
         qkv_bias=family == "qwen2" or (attention_bias and family != "mistral"),
@@ -166,6 +166,12 @@ def _architecture(config: dict[str, Any], family: str) -> Architecture:
         windows=_windows(config, family, layers),
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "float32"),
     )
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or not 1 <= value <= _COUNTS[name]:
+        raise ValueError(f"{name} is {value!r}, not a number from 1 to {_COUNTS[name]}")
+    return value
 
 
 def _rope(config: dict[str, Any]) -> dict[str, Any]:
