@@ -357,7 +357,8 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
         "zh-TW": "目前 Tick 品質為 {quality}，位於 Epoch {epoch}。",
     },
     "empty_ticks": {
-        "en": "Empty ticks: {empty_ticks} of the {ticks_in_epoch} ticks in epoch {epoch}.",
+        "en": "There are {empty_ticks} empty ticks among the {ticks_in_epoch} ticks in epoch "
+        "{epoch}.",
         "zh-TW": "Epoch {epoch} 的 {ticks_in_epoch} 個 Tick 中有 {empty_ticks} 個是空的。",
     },
     "addresses": {

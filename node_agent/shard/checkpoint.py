@@ -21,6 +21,14 @@ DEMO = "demo"
 _DEMO_FOLDER = Path(__file__).parent.parent / "demo" / "checkpoint"
 _HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
+_PARTS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
 _FINGERPRINT_BYTES = 64 * 1024  # of each tensor
 _DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
@@ -262,14 +270,15 @@ def _check_shapes(path: Path, architecture: Architecture, tensors: dict[str, Ten
 
 
 def _fingerprint(path: Path, tensors: dict[str, TensorEntry]) -> str:
-    """Digest every JSON part and template, and of each tensor its name, shape and beginning.
+    """Digest configs, tokenizer, template, and of each tensor its name, shape and beginning.
 
     Tells a model from its fine-tunes at the price of a few megabytes read; it is no proof against
     tampering.
     """
     digest = hashlib.sha256()
-    for part in sorted([*path.glob("*.json"), *path.glob("*.jinja")]):
-        digest.update(part.name.encode() + part.read_bytes())
+    for name in _PARTS:
+        part = path / name
+        digest.update(name.encode() + (part.read_bytes() if part.is_file() else b""))
     by_file: dict[Path, list[tuple[str, TensorEntry]]] = {}
     for name, entry in sorted(tensors.items()):
         by_file.setdefault(entry.file, []).append((name, entry))
