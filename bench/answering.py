@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from bench.echo import round_trip_seconds_p50
 from bench.fleet import Fleet, fleet
 
 QUESTION = "Qubic 網路的當前健康狀況如何？"
@@ -16,7 +17,8 @@ def measure() -> dict[str, float]:
 
     Overhead is what is left of the time between two tokens when both stages' compute is taken
     away: link, serialisation, scheduling and sampling. All three are medians of the nodes' own
-    records over one stream at a time.
+    records over one stream at a time. A bare echo of the same bytes, in the same run, is what this
+    machine takes for the way there and back alone.
     """
     with fleet():  # fills the page cache: what is measured is a second deploy
         pass
@@ -26,6 +28,7 @@ def measure() -> dict[str, float]:
             running.chat(QUESTION)
         embedding, transformer = running.status("embedding-1"), running.status("transformer-1")
         orchestrator = running.status("orchestrator-1")
+    echo = round_trip_seconds_p50()
     gap = transformer["token_gap_seconds_p50"]
     compute = embedding["step_seconds_p50"] + transformer["step_seconds_p50"]
     return {
@@ -37,6 +40,8 @@ def measure() -> dict[str, float]:
         "token_gap_ms_p50": gap * 1e3,
         "stage_compute_ms_p50": compute * 1e3,
         "token_overhead_ms_p50": (gap - compute) * 1e3,
+        "bare_mtls_echo_ms_p50": echo * 1e3,
+        "token_overhead_vs_bare_echo": (gap - compute) / echo,
     }
 
 
