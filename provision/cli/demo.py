@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -93,8 +94,9 @@ def _tell(deployed: Deployed, folder: DeploymentFolder, *, left_up: bool) -> Non
 def _wait(folder: DeploymentFolder) -> None:
     """Wait until Ctrl-C, SIGTERM, or somebody else destroys the deployment."""
     click.echo("Running until Ctrl-C.")
-    while folder.exists():
-        time.sleep(_POLL_SECONDS)
+    with suppress(KeyboardInterrupt):
+        while folder.exists():
+            time.sleep(_POLL_SECONDS)
 
 
 def _stop(folder: DeploymentFolder) -> None:
