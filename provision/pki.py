@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AUTHORITY_DAYS = 3650
-LEAF_DAYS = 30
+LEAF_DAYS = 365  # nothing renews a certificate between two deploys yet
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
