@@ -26,6 +26,33 @@ def test_two_stages_over_mutual_tls_answer_exactly(make_checkpoint, stages):
     assert last.tokens() == reference_tokens(folder, PROMPT, 24)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_narrow_activations_cross_the_link_unchanged(dtype, make_checkpoint, stages):
+    folder = make_checkpoint("qwen2")
+    stages.start(folder, "worker-1", 0, 4, dtype=dtype)
+    whole = stages.drive("worker-1")
+    whole.assign(prompt=pb.Prompt(token_ids=PROMPT))
+    whole.next()
+    expected = whole.tokens()
+    stages.start(folder, "embedding-1", 0, 1, dtype=dtype)
+    stages.start(folder, "transformer-1", 1, 4, dtype=dtype)
+    first, last = stages.drive("embedding-1"), stages.drive("transformer-1")
+    last.assign()
+    last.next()
+    first.assign(next=stages.peer("transformer-1"), prompt=pb.Prompt(token_ids=PROMPT))
+    assert last.tokens() == expected
+
+
+def test_a_stage_of_another_dtype_is_not_followed(make_checkpoint, stages):
+    folder = make_checkpoint("qwen2")
+    stages.start(folder, "embedding-1", 0, 2, dtype="bfloat16")
+    stages.start(folder, "transformer-1", 2, 4)
+    first = stages.drive("embedding-1")
+    first.assign(next=stages.peer("transformer-1"), prompt=pb.Prompt(token_ids=PROMPT))
+    first.next()
+    assert "dtype" in first.next().failed.detail
+
+
 def test_three_stages_pass_tokens_back_through_the_middle(make_checkpoint, stages):
     folder = make_checkpoint("llama")
     stages.start(folder, "embedding-1", 0, 1)
