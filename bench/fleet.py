@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from provision.probe import operator_context
 
 QINFRA = Path(sys.executable).with_name("qinfra")
 DEPLOY_SECONDS = 300
@@ -54,9 +55,7 @@ class Fleet:
 
     def status(self, node: str) -> dict[str, Any]:
         """Return a node's /status, read with the operator's certificate."""
-        operator = self.root / "pki" / "operator"
-        context = ssl.create_default_context(cafile=str(operator / "ca.pem"))
-        context.load_cert_chain(operator / "cert.pem", operator / "key.pem")
+        context = operator_context(self.root / "pki" / "operator")
         port = next(n["status_port"] for n in self.nodes if n["name"] == node)
         answer: dict[str, Any] = httpx.get(
             f"https://127.0.0.1:{port}/status", verify=context, timeout=10

@@ -136,21 +136,8 @@ def http_server_context(tls: Tls) -> ssl.SSLContext:
     Raises:
         ConfigError: A PEM file cannot be read.
     """
-    return _http_context(tls, ssl.Purpose.CLIENT_AUTH)
-
-
-def http_client_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.3 context with which this node calls an HTTPS listener of another.
-
-    Raises:
-        ConfigError: A PEM file cannot be read.
-    """
-    return _http_context(tls, ssl.Purpose.SERVER_AUTH)
-
-
-def _http_context(tls: Tls, purpose: ssl.Purpose) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(purpose, cafile=str(tls.ca))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tls.ca))
         context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"TLS identity in {tls.certificate.parent}: {error}") from error

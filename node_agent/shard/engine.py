@@ -218,18 +218,20 @@ class Engine:
             self._fail(sequence, DeadlineExceeded("the task's deadline passed"))
 
     def _fail(self, sequence: Sequence, error: TaskError) -> None:
-        log.info("task failed", request_id=sequence.task.request_id, reason=type(error).__name__)
-        if self._sequences.get(sequence.task.id) is sequence:
-            sequence.owner.send(failed(sequence.task.id, sequence.task.epoch, error))
-            self._release(sequence)
+        if not self._release(sequence):
+            return  # ended already: its orchestrator knows how
+        task = sequence.task
+        log.info("task failed", request_id=task.request_id, reason=type(error).__name__)
+        sequence.owner.send(failed(task.id, task.epoch, error))
 
-    def _release(self, sequence: Sequence) -> None:
-        """Forget a sequence and free its slot; once is enough."""
+    def _release(self, sequence: Sequence) -> bool:
+        """Forget a sequence and free its slot; False when that was done before."""
         if self._sequences.get(sequence.task.id) is not sequence:
-            return
+            return False
         del self._sequences[sequence.task.id]
         self._cache.release(sequence.slot)
         self.stats.count_active(len(self._sequences))
+        return True
 
     # ----------------------------------------------------------------- steps
 

@@ -55,6 +55,7 @@ def run(config: NodeConfig) -> None:
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     loading = Loading(config)
+    loading.start()
     try:
         node = StageNode(config, load_runtime(config), loading)
         try:
@@ -84,6 +85,13 @@ class Loading:
             self._readiness,
             self._details,
         )
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            AgentError: The address is taken.
+        """
         self._server.start()
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from node_agent import tls
 from node_agent.telemetry.status import Readiness, StatusServer
 from provision import pki
+from provision.probe import operator_context
 from tests.node_agent.conftest import free_port
 
 openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
@@ -135,7 +136,7 @@ def test_plaintext_is_refused(stage):
 
 
 def test_the_status_listener_answers_a_client_with_certificate(status, identity):
-    context = tls.http_client_context(identity("operator", "operator"))
+    context = operator_context(identity("operator", "operator").certificate.parent)
     with urllib.request.urlopen(f"https://{status}/livez", context=context, timeout=5) as answer:
         assert json.load(answer) == {"alive": True}
     with pytest.raises(urllib.error.HTTPError) as unready:

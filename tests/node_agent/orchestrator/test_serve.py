@@ -18,6 +18,7 @@ import pytest
 
 from node_agent import tls
 from node_agent.errors import AgentError
+from provision.probe import operator_context
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -128,7 +129,7 @@ async def test_a_port_that_is_taken_is_named(prepare_lab, which):
 
 async def test_the_status_listener_follows_the_pipelines(lab):
     operator = lab.identity("operator-1", role="operator")
-    context = tls.http_client_context(lab.tls_of(operator))
+    context = operator_context(lab.tls_of(operator).certificate.parent)
     url = f"https://127.0.0.1:{lab.config.listen.status_port}"
     async with httpx.AsyncClient(base_url=url, verify=context) as client:
         assert (await client.get("/readyz")).status_code == 503
