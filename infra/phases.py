@@ -2,176 +2,139 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.demand import demand
 from infra.capacity.hardware import demo_capacity, gpu_node
 from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
 from infra.capacity.nodes import pipeline_queries_per_hour, pipelines_needed
-from infra.domain import AMOUNT, Interval, typed, unknown
+from infra.declaration import ManagedServices, NodeGroup, Phase, PhaseConfig, ServiceTarget
+from infra.domain import Interval
 from infra.errors import ConfigError
-from infra.roles import NodeCounts
+from infra.machines import Cloud, machine_named, region_named
+from infra.purchase import Purchase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA_VERSION = 1
 SPARE_PIPELINES = 1
 
 _HIGH_AVAILABILITY = 0.999  # from here on no role may be a single point of failure
-_SOURCE = "the phase configuration"
-
-
-class Phase(StrEnum):
-    """How far the deployment has come."""
-
-    DEMO = "demo"
-    MVP = "mvp"
-    PRODUCTION = "production"
-    ENTERPRISE = "enterprise"
-
-
-Cloud = Literal["gcp", "aws"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTarget:
-    """What a phase promises.
+class PhaseWishes:
+    """What a person chooses; None leaves it to the phase.
 
     Attributes:
-        peak_queries_per_hour: Busiest hour when the phase begins; what the fleet is sized for.
-        highest_peak_queries_per_hour: Busiest hour when it ends and the next one begins.
-        response_seconds: Within which the share `response_percentile` of answers is complete.
-        response_percentile: 0 to 1.
-        availability: Share of time, or for the demo of answers, that succeeds; 0 to 1.
-    """
-
-    peak_queries_per_hour: float
-    highest_peak_queries_per_hour: float
-    response_seconds: float
-    response_percentile: float
-    availability: float
-
-    def __post_init__(self) -> None:
-        AMOUNT.check("peak_queries_per_hour", self.peak_queries_per_hour)
-        AMOUNT.check("highest_peak_queries_per_hour", self.highest_peak_queries_per_hour)
-        Interval(0.001, 86_400).check("response_seconds", self.response_seconds)
-        Interval(0, 1).check("response_percentile", self.response_percentile)
-        Interval(0, 1).check("availability", self.availability)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseConfig:
-    """What should exist for a phase; everything that deploys or prices starts here.
-
-    Attributes:
-        cloud: Where the guide puts the phase; the local target runs the same nodes as processes.
         regions: The cloud's names of them.
-        counts: Nodes by role, all regions together.
-        target: What the phase promises.
-        capacity_queries_per_hour: What all pipelines answer together at full load, spare included.
+        machine: Instance type of every node.
+        purchase: How the instances are bought.
+        pipelines: All regions together, spare included.
     """
 
-    phase: Phase
-    cloud: Cloud
-    regions: tuple[str, ...]
-    counts: NodeCounts
-    target: ServiceTarget
-    capacity_queries_per_hour: float
-    schema_version: int = SCHEMA_VERSION
-
-    def __post_init__(self) -> None:
-        AMOUNT.check("capacity_queries_per_hour", self.capacity_queries_per_hour)
-
-    def to_json(self) -> str:
-        """Return the configuration as one JSON object."""
-        return json.dumps(asdict(self), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> PhaseConfig:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ConfigError: Not JSON, of another schema version, or a key is missing, unknown or wrong.
-        """
-        data = _json_object(text)
-        version = typed(data, "schema_version", int, source=_SOURCE)
-        if version != SCHEMA_VERSION:
-            raise ConfigError(
-                f"{_SOURCE}: schema version {version} is not {SCHEMA_VERSION}, the one known here",
-                hint="Deploy again with this version of qinfra.",
-            )
-        _only_fields_of(cls, data)
-        return cls(
-            phase=phase_named(typed(data, "phase", str, source=_SOURCE)),
-            cloud=_cloud(typed(data, "cloud", str, source=_SOURCE)),
-            regions=_regions(typed(data, "regions", list, source=_SOURCE)),
-            counts=_counts(typed(data, "counts", dict, source=_SOURCE)),
-            target=_target(typed(data, "target", dict, source=_SOURCE)),
-            capacity_queries_per_hour=typed(
-                data, "capacity_queries_per_hour", float, source=_SOURCE
-            ),
-        )
-
-
-def phase_named(name: str) -> Phase:
-    """Return the phase of this name.
-
-    Raises:
-        ConfigError: There is none; the nearest and all phases are named.
-    """
-    try:
-        return Phase(name)
-    except ValueError:
-        raise unknown("phase", name, Phase) from None
+    regions: tuple[str, ...] | None = None
+    machine: str | None = None
+    purchase: Purchase | None = None
+    pipelines: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Promise:
-    """A column of the guide's table of phases, v3.0 of 2025-08-21, §4.4 and 5.1.
+    """A column of the guide's table of phases, v3.0 of 2025-08-21, §4.1, 4.4 and 5.1.
 
     The demo's availability is its share of answers that succeed; the guide gives its response
-    time no percentile, so the same share stands for it.
+    time no percentile, so the same share stands for it. The guide names continents and no region
+    for the demo; each is the cloud's usual one there. Purchase is what the guide recommends, §5.1.
     """
 
     cloud: Cloud
     regions: tuple[str, ...]
+    zones_per_region: int
+    machine: str
+    disk_gib: int
+    purchase: Purchase
+    services: ManagedServices
     target: ServiceTarget
 
 
-def _promise(
-    cloud: Cloud,
-    regions: tuple[str, ...],
-    peaks: tuple[float, float],
-    response: tuple[float, float],
-    availability: float,
-) -> _Promise:
-    target = ServiceTarget(
+def _target(
+    peaks: tuple[float, float], response: tuple[float, float], availability: float
+) -> ServiceTarget:
+    return ServiceTarget(
         peak_queries_per_hour=peaks[0],
         highest_peak_queries_per_hour=peaks[1],
         response_seconds=response[0],
         response_percentile=response[1],
         availability=availability,
     )
-    return _Promise(cloud=cloud, regions=regions, target=target)
 
 
-# The guide names continents and no region for the demo; each is the cloud's usual one there.
+# A root disk holds the system, drivers and releases; weights lie on the machine's local disk.
+_ASSUMED_AWS_DISK_GIB = 100
+_CACHE_NODE = "cache.m6g.large"
+# Two sets of managed rules, and one that limits the rate of an address.
+_GUARDED = ManagedServices(
+    nat_gateways=2,
+    load_balancer=True,
+    waf_rules=3,
+    database="db.t3.large",
+    cache=_CACHE_NODE,
+    cache_nodes=2,
+)
+
 _PROMISES: Mapping[Phase, _Promise] = {
-    Phase.DEMO: _promise("gcp", ("us-central1",), (544, 544), (15, 0.95), 0.95),
-    Phase.MVP: _promise("aws", ("us-east-1",), (1_500, 2_500), (8, 0.95), 0.99),
-    Phase.PRODUCTION: _promise("aws", ("us-east-1",), (5_000, 8_000), (5, 0.95), 0.999),
-    Phase.ENTERPRISE: _promise(
-        "aws", ("us-east-1", "eu-west-1", "ap-northeast-1"), (20_000, 50_000), (3, 0.99), 0.9999
+    Phase.DEMO: _Promise(
+        cloud="gcp",
+        regions=("us-central1",),
+        zones_per_region=1,
+        machine="n1-standard-4",
+        disk_gib=50,
+        purchase=Purchase.ON_DEMAND,
+        services=ManagedServices(nat_gateways=1),
+        target=_target((544, 544), (15, 0.95), 0.95),
+    ),
+    Phase.MVP: _Promise(
+        cloud="aws",
+        regions=("us-east-1",),
+        zones_per_region=1,
+        machine="g4dn.xlarge",
+        disk_gib=_ASSUMED_AWS_DISK_GIB,
+        purchase=Purchase.RESERVED_1Y_NO,
+        services=ManagedServices(nat_gateways=1),
+        target=_target((1_500, 2_500), (8, 0.95), 0.99),
+    ),
+    Phase.PRODUCTION: _Promise(
+        cloud="aws",
+        regions=("us-east-1",),
+        zones_per_region=2,
+        machine="g4dn.xlarge",
+        disk_gib=_ASSUMED_AWS_DISK_GIB,
+        purchase=Purchase.RESERVED_1Y_NO,
+        services=_GUARDED,
+        target=_target((5_000, 8_000), (5, 0.95), 0.999),
+    ),
+    Phase.ENTERPRISE: _Promise(
+        cloud="aws",
+        regions=("us-east-1", "eu-west-1", "ap-southeast-1"),
+        zones_per_region=2,
+        machine="g4dn.xlarge",
+        disk_gib=_ASSUMED_AWS_DISK_GIB,
+        purchase=Purchase.RESERVED_3Y_NO,
+        services=replace(_GUARDED, cache=None, cache_nodes=0, cdn=True),
+        target=_target((20_000, 50_000), (3, 0.99), 0.9999),
     ),
 }
 
 
-def phase_config(phase: Phase, metrics: NetworkMetrics, assumptions: Assumptions) -> PhaseConfig:
+def phase_config(
+    phase: Phase,
+    metrics: NetworkMetrics,
+    assumptions: Assumptions,
+    wishes: PhaseWishes = PhaseWishes(),
+) -> PhaseConfig:
     """Return the nodes a phase needs, and what they promise.
 
     The unit of capacity is a pipeline, one embedding and one transformer node: every answer
@@ -183,7 +146,8 @@ def phase_config(phase: Phase, metrics: NetworkMetrics, assumptions: Assumptions
     redundancy and growth are there to reach the high end, and the spare lets one pipeline fail or
     be replaced. No region goes without a pipeline. With the guide's figures that is 2, 4 and 12
     pipelines; twelve answer 49,959 queries an hour, which is below the 50,000 the guide promises
-    at the end of its last phase.
+    at the end of its last phase. Where no role may fail alone, autoscaling moves the pipelines
+    between what today's peak needs and what this formula gives at the end of the phase.
 
     The guide's ranges belong to its own network and assumptions. With others they are scaled by
     the peak of the demand over the guide's, so more users or more questions mean more nodes.
@@ -193,24 +157,51 @@ def phase_config(phase: Phase, metrics: NetworkMetrics, assumptions: Assumptions
 
     Departs from guide §2.4: it divides whole nodes 30/70 by work (3 + 6 for 8), which leaves
     transformer nodes without a partner, and rounds up after every factor.
+
+    Raises:
+        ConfigError: A wish names no region or machine of the phase's cloud, or the region twice,
+            or fewer pipelines than regions.
     """
-    promise = _PROMISES[phase]
+    promise = _wished(_PROMISES[phase], wishes)
     if phase is Phase.DEMO:
-        pipelines, capacity = 1, demo_capacity(assumptions).queries_per_hour
+        capacity = demo_capacity(assumptions).queries_per_hour
         target = _with_peaks(promise.target, capacity, capacity)
+        pipelines = _Pipelines(1, 1, 1)
     else:
-        target = _scaled(promise.target, _relative_demand(metrics, assumptions))
         rate = pipeline_queries_per_hour(gpu_node(assumptions).queries_per_hour, assumptions)
-        needed = pipelines_needed(target.peak_queries_per_hour, rate, assumptions)
-        pipelines = max(needed, len(promise.regions)) + SPARE_PIPELINES
-        capacity = pipelines * rate
+        target = _scaled(promise.target, _relative_demand(metrics, assumptions))
+        pipelines = _pipelines(promise, target, rate, assumptions)
+        if wishes.pipelines is not None:
+            pipelines = _pinned(wishes.pipelines, pipelines, promise)
+        capacity = pipelines.count * rate
     return PhaseConfig(
         phase=phase,
         cloud=promise.cloud,
         regions=promise.regions,
-        counts=_with_services(phase, pipelines),
+        zones_per_region=promise.zones_per_region,
+        groups=_groups(phase, promise, pipelines),
+        services=promise.services,
+        purchase=promise.purchase,
         target=target,
         capacity_queries_per_hour=capacity,
+    )
+
+
+def _wished(promise: _Promise, wishes: PhaseWishes) -> _Promise:
+    regions = wishes.regions or promise.regions
+    for region in regions:
+        region_named(region, promise.cloud)
+    if len(set(regions)) != len(regions):
+        raise ConfigError(
+            f"regions {', '.join(regions)}: one is named twice",
+            hint="Name each region once, for example --region us-east-1,eu-west-1.",
+        )
+    machine = machine_named(wishes.machine or promise.machine, promise.cloud)
+    return replace(
+        promise,
+        regions=regions,
+        machine=machine.name,
+        purchase=wishes.purchase or promise.purchase,
     )
 
 
@@ -231,61 +222,75 @@ def _with_peaks(target: ServiceTarget, first: float, highest: float) -> ServiceT
     return replace(target, peak_queries_per_hour=first, highest_peak_queries_per_hour=highest)
 
 
-def _with_services(phase: Phase, pipelines: int) -> NodeCounts:
-    """Add the roles whose number follows from regions and availability, not from load."""
-    promise = _PROMISES[phase]
-    regions = len(promise.regions)
-    available = promise.target.availability >= _HIGH_AVAILABILITY
-    spare = 1 if available else 0
-    return NodeCounts(
-        orchestrator=max(regions, 1 + spare),  # regions stand in for each other
-        embedding=pipelines,
-        transformer=pipelines,
-        oracle=0 if phase is Phase.DEMO else regions + spare,  # demo answers are preloaded, §4.3
-        monitoring=spare * min(regions, 2),  # across regions, each watches the other
-        cache=2 if regions > 1 else 0,  # a primary and its replica
+@dataclass(frozen=True, slots=True)
+class _Pipelines:
+    count: int
+    minimum: int
+    maximum: int
+
+
+def _pipelines(
+    promise: _Promise, target: ServiceTarget, rate: float, assumptions: Assumptions
+) -> _Pipelines:
+    least = len(promise.regions)
+    ample = replace(assumptions, redundancy=1, growth=1)
+
+    def with_spare(peak: float, margins: Assumptions) -> int:
+        return max(pipelines_needed(peak, rate, margins), least) + SPARE_PIPELINES
+
+    count = with_spare(target.peak_queries_per_hour, assumptions)
+    if target.availability < _HIGH_AVAILABILITY:
+        return _Pipelines(count, count, count)
+    return _Pipelines(
+        count,
+        with_spare(target.peak_queries_per_hour, ample),
+        max(count, with_spare(target.highest_peak_queries_per_hour, assumptions)),
     )
 
 
-def _json_object(text: str) -> dict[str, object]:
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{_SOURCE}: not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{_SOURCE}: not a JSON object")
-    return data
+def _pinned(asked: int, computed: _Pipelines, promise: _Promise) -> _Pipelines:
+    Interval(len(promise.regions), 100_000).check("pipelines", asked)
+    if computed.minimum == computed.maximum:
+        return _Pipelines(asked, asked, asked)
+    return _Pipelines(asked, min(computed.minimum, asked), max(computed.maximum, asked))
 
 
-def _only_fields_of(
-    kind: type[PhaseConfig | NodeCounts | ServiceTarget], data: Mapping[str, object]
-) -> None:
-    known = {item.name for item in fields(kind)}
-    for name in data:
-        if name not in known:
-            raise unknown(f"{_SOURCE}: key", name, known)
+def _groups(phase: Phase, promise: _Promise, pipelines: _Pipelines) -> tuple[NodeGroup, ...]:
+    services = _services(phase, promise)
+    return tuple(
+        group
+        for index in range(len(promise.regions))
+        for role in ("orchestrator", "embedding", "transformer", "oracle", "monitoring", "cache")
+        if (group := _group(role, services.get(role, pipelines), index, promise)).maximum
+    )
 
 
-def _cloud(name: str) -> Cloud:
-    if name not in ("gcp", "aws"):
-        raise unknown(f"{_SOURCE}: cloud", name, ("gcp", "aws"))
-    return cast("Cloud", name)
+def _group(role: str, nodes: _Pipelines, index: int, promise: _Promise) -> NodeGroup:
+    managed = role == "cache"  # a primary and its replica stay together
+
+    def here(total: int) -> int:
+        each, more = divmod(total, 1 if managed else len(promise.regions))
+        return (each if index == 0 or not managed else 0) + (index < more)
+
+    return NodeGroup(
+        role=role,
+        region=promise.regions[index],
+        count=here(nodes.count),
+        machine=_CACHE_NODE if managed else promise.machine,
+        disk_gib=0 if managed else promise.disk_gib,
+        minimum=here(nodes.minimum),
+        maximum=here(nodes.maximum),
+    )
 
 
-def _regions(names: list[object]) -> tuple[str, ...]:
-    for name in names:
-        if not isinstance(name, str):
-            raise ConfigError(f"{_SOURCE}: 'regions' holds {name!r}, not str")
-    return tuple(cast("list[str]", names))
-
-
-def _counts(data: Mapping[str, object]) -> NodeCounts:
-    _only_fields_of(NodeCounts, data)
-    roles = (item.name for item in fields(NodeCounts))
-    return NodeCounts(**{role: typed(data, role, int, source=_SOURCE) for role in roles})
-
-
-def _target(data: Mapping[str, object]) -> ServiceTarget:
-    _only_fields_of(ServiceTarget, data)
-    names = (item.name for item in fields(ServiceTarget))
-    return ServiceTarget(**{name: typed(data, name, float, source=_SOURCE) for name in names})
+def _services(phase: Phase, promise: _Promise) -> dict[str, _Pipelines]:
+    """Return the roles whose number follows from regions and availability, not from load."""
+    regions = len(promise.regions)
+    spare = 1 if promise.target.availability >= _HIGH_AVAILABILITY else 0
+    counts = {
+        "orchestrator": max(regions, 1 + spare),  # regions stand in for each other
+        "oracle": 0 if phase is Phase.DEMO else regions + spare,  # its answers are preloaded, §4.3
+        "monitoring": spare * min(regions, 2),  # across regions, each watches the other
+        "cache": 2 if regions > 1 else 0,  # a primary and its replica
+    }
+    return {role: _Pipelines(count, count, count) for role, count in counts.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.capacity.network import GUIDE_NETWORK
-from infra.phases import phase_config, phase_named
+from infra.declaration import phase_named
+from infra.phases import phase_config
 from provision.desired import Desired
 from provision.targets.target import check_target
 

@@ -10,6 +10,7 @@ from infra.domain import Interval
 _FRACTION = Interval(0, 1)
 _RATIO = Interval(0.01, 1)
 _FACTOR = Interval(1, 100)
+_KIB = Interval(0, 1e9)
 
 
 def _assumed(default: float, domain: Interval) -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -37,6 +38,18 @@ class Assumptions:
         cpu_speed_ratio: Speed of the demo's CPUs over the reference machine.
         distribution_overhead: Time of an answer computed by two machines over one.
 
+    Not the guide's; assumed here until a fleet measures them:
+        service_variability: Squared coefficient of variation of the time a stage works on an
+            answer; 1 is exponential, what is left to assume when only the mean is known.
+        request_kib: Of one question, as HTTPS brings it in.
+        response_kib: Of one streamed answer on its way out.
+        activation_kib_per_query: From embedding to transformer node: 3 KiB a token (1,536
+            elements of 2 bytes, DeepSeek-R1-Distill-Qwen-1.5B) for 512 tokens.
+        cross_zone_share: Share of that which crosses zones, in a phase with several.
+        cross_region_share: Share of it which crosses regions, in a phase with several.
+        log_kib_per_query: Written by all nodes together.
+        days_per_month: Of the guide's revenue (§5.2); costs have months of 730 hours.
+
     Raises:
         ConfigError: A value is NaN, infinite or outside its domain.
     """
@@ -59,6 +72,14 @@ class Assumptions:
     embedding_share: float = _assumed(0.3, Interval(0.01, 0.99))
     cpu_speed_ratio: float = _assumed(0.4, _RATIO)
     distribution_overhead: float = _assumed(1.5, _FACTOR)
+    service_variability: float = _assumed(1, Interval(0, 100))
+    request_kib: float = _assumed(2, _KIB)
+    response_kib: float = _assumed(4, _KIB)
+    activation_kib_per_query: float = _assumed(1536, _KIB)
+    cross_zone_share: float = _assumed(0.5, _FRACTION)
+    cross_region_share: float = _assumed(0.02, _FRACTION)
+    log_kib_per_query: float = _assumed(8, _KIB)
+    days_per_month: float = _assumed(30.44, Interval(28, 31))
 
     def __post_init__(self) -> None:
         for item in fields(self):

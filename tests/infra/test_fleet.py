@@ -10,7 +10,8 @@ from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.errors import ConfigError
 from infra.fleet import FleetPlan, PlannedNode, RoleChange, plan_fleet, scale_down, staged
-from infra.phases import Phase, phase_config
+from infra.declaration import Phase
+from infra.phases import phase_config
 from infra.roles import NodeCounts, NodeRole
 
 ONE = ((0, 16),)

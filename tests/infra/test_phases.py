@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
+from infra.declaration import Phase, PhaseConfig, phase_named
 from infra.errors import ConfigError
-from infra.phases import Phase, PhaseConfig, phase_config, phase_named
+from infra.phases import phase_config
 from infra.roles import NodeCounts
 
 COMPUTED = [Phase.MVP, Phase.PRODUCTION, Phase.ENTERPRISE]
@@ -169,16 +170,17 @@ def changed(**changes: object) -> str:
     [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
-        ("{}", "'schema_version' is missing"),
-        (changed(schema_version=99), "schema version 99 is not 1"),
-        (changed(phase="mvpp"), "did you mean 'mvp'"),
-        (changed(cloud="azure"), "cloud 'azure' is unknown"),
+        ("{}", "'phase' is missing"),
+        (changed(schema_version=99), "schema version 99 is not 2"),
+        (changed(phase="mvpp"), "'phase' is 'mvpp'.*'mvp'"),
+        (changed(cloud="azure"), "'cloud' is 'azure'"),
         (changed(region="us-east-1"), "did you mean 'regions'"),
-        (changed(regions="us-east-1"), "'regions' is 'us-east-1', not list"),
-        (changed(regions=[1]), "'regions' holds 1, not str"),
-        (changed(counts={}), "'orchestrator' is missing"),
-        (changed(counts={"orchestrators": 1}), "did you mean 'orchestrator'"),
-        (changed(target=None), "'target' is None, not dict"),
+        (changed(regions="us-east-1"), "'regions' is 'us-east-1'"),
+        (changed(regions=[1]), "'regions.0' is 1"),
+        (changed(zones_per_region=0), "zones_per_region is 0"),
+        (changed(groups=[{}]), "'groups.0.role' is missing"),
+        (changed(groups=[{"roles": 1}]), "did you mean 'role'"),
+        (changed(target=None), "'target' is None"),
         (changed(capacity_queries_per_hour=float("nan")), "capacity_queries_per_hour is nan"),
     ],
 )

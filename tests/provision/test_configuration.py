@@ -15,7 +15,8 @@ from jinja2 import UndefinedError
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.placement import ModelShape
-from infra.phases import phase_config, phase_named
+from infra.declaration import phase_named
+from infra.phases import phase_config
 from node_agent import config
 from node_agent.demo import corpus
 from provision.configuration import Serving, network_context, node_config, write_configurations
