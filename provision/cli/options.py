@@ -58,7 +58,7 @@ def settings_of(config: Path | None) -> Settings:
     """
     from infra.config import load_settings
 
-    return load_settings(_settings_file(config))
+    return load_settings(settings_file(config))
 
 
 def home_of(home: Path | None, config: Path | None) -> Path:
@@ -71,7 +71,7 @@ def home_of(home: Path | None, config: Path | None) -> Path:
 
     if home is not None:
         return home
-    if _settings_file(config) is None:
+    if settings_file(config) is None:
         return DEFAULT_HOME  # as the settings have it, without the time to read them
     return settings_of(config).local.state_folder
 
@@ -106,7 +106,8 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _settings_file(config: Path | None) -> Path | None:
+def settings_file(config: Path | None) -> Path | None:
+    """Return the settings' file: the one given, or ./qinfra.toml if there is one."""
     if config is not None:
         return config
     return SETTINGS_FILE if SETTINGS_FILE.exists() else None
