@@ -47,7 +47,7 @@ $(VENV)/.venv:
 
 $(VENV)/.runtime: $(VENV)/.venv pyproject.toml constraints.txt
 	@echo "Installing qinfra and what its agents need (the first time takes a minute or two)" >&2
-	$(PIP) install --constraint constraints.txt --editable '.[deploy,agent]'
+	$(PIP) install --constraint constraints.txt --editable '.[deploy,analysis,agent]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
