@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SPARE_PIPELINES = 1
 
-_HIGH_AVAILABILITY = 0.999  # from here on no role may be a single point of failure
+HIGH_AVAILABILITY = 0.999  # from here on no role may be a single point of failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +239,7 @@ def _pipelines(
         return max(pipelines_needed(peak, rate, margins), least) + SPARE_PIPELINES
 
     count = with_spare(target.peak_queries_per_hour, assumptions)
-    if target.availability < _HIGH_AVAILABILITY:
+    if target.availability < HIGH_AVAILABILITY:
         return _Pipelines(count, count, count)
     return _Pipelines(
         count,
@@ -286,7 +286,7 @@ def _group(role: str, nodes: _Pipelines, index: int, promise: _Promise) -> NodeG
 def _services(phase: Phase, promise: _Promise) -> dict[str, _Pipelines]:
     """Return the roles whose number follows from regions and availability, not from load."""
     regions = len(promise.regions)
-    spare = 1 if promise.target.availability >= _HIGH_AVAILABILITY else 0
+    spare = 1 if promise.target.availability >= HIGH_AVAILABILITY else 0
     counts = {
         "orchestrator": max(regions, 1 + spare),  # regions stand in for each other
         "oracle": 0 if phase is Phase.DEMO else regions + spare,  # its answers are preloaded, §4.3

@@ -211,10 +211,11 @@ class Sojourn:
             total += (-1) ** index * (self._transform(point, waits) / point).real
             if index >= _EULER_TERMS:
                 partial.append(total)
-        mean = sum(
+        weighed = sum(
             math.comb(_EULER_AVERAGED, index) * value for index, value in enumerate(partial)
-        ) / (2**_EULER_AVERAGED)
-        return math.exp(_EULER_ACCURACY / 2) / seconds * mean
+        )
+        scale: float = math.exp(_EULER_ACCURACY / 2) / seconds
+        return scale * weighed / 2.0**_EULER_AVERAGED
 
     def _transform(self, point: complex, waits: tuple[Waiting, ...]) -> complex:
         product = complex(1)

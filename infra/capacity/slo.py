@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.capacity.response import response_forecast
@@ -123,8 +123,9 @@ def _impossible(
     else:
         reason = (
             f"the work alone takes {percentile} {forecast.floor_seconds:.2f} s of "
-            f"{forecast.target_seconds:g} s, before any queue: no number of nodes helps; an "
-            f"inference time of {longest:.2f} s instead of {assumptions.inference_seconds:g} s would"
+            f"{forecast.target_seconds:g} s, before any queue: no number of nodes helps, an "
+            f"inference time of {longest:.2f} s instead of {assumptions.inference_seconds:g} s "
+            "would"
         )
         longest_seconds = longest
     return SloAnswer(

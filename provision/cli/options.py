@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from provision.settings import settings_file, settings_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from infra.config import Settings
     from provision.state import DeploymentFolder
 
-SETTINGS_FILE = Path("qinfra.toml")
 TERMINATED = 143
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -48,17 +48,6 @@ def deployment_options(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
-
-
-def settings_of(config: Path | None) -> Settings:
-    """Return the settings of a file, of ./qinfra.toml, or the defaults.
-
-    Raises:
-        ConfigError: The file cannot be used.
-    """
-    from infra.config import load_settings
-
-    return load_settings(settings_file(config))
 
 
 def home_of(home: Path | None, config: Path | None) -> Path:
@@ -104,10 +93,3 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def settings_file(config: Path | None) -> Path | None:
-    """Return the settings' file: the one given, or ./qinfra.toml if there is one."""
-    if config is not None:
-        return config
-    return SETTINGS_FILE if SETTINGS_FILE.exists() else None

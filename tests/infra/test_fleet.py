@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
+from infra.declaration import Phase
 from infra.errors import ConfigError
 from infra.fleet import FleetPlan, PlannedNode, RoleChange, plan_fleet, scale_down, staged
-from infra.declaration import Phase
 from infra.phases import phase_config
 from infra.roles import NodeCounts, NodeRole
 

@@ -9,7 +9,7 @@ from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.rounding import Rounding
 from infra.errors import ConfigError
-from provision.cli.inputs import InputFlags, assumed, read_inputs
+from provision.inputs import InputFlags, assumed, read_inputs
 
 
 def flags(**given: object) -> InputFlags:
