@@ -48,6 +48,9 @@ class Assumptions:
         cross_zone_share: Share of that which crosses zones, in a phase with several.
         cross_region_share: Share of it which crosses regions, in a phase with several.
         log_kib_per_query: Written by all nodes together.
+        download_gib_per_node: Packages, models and market data a month, through the NAT.
+        spot_fallback_share: Share of the hours in which no spot instance is to be had and an
+            on-demand one stands in.
         days_per_month: Of the guide's revenue (§5.2); costs have months of 730 hours.
 
     Raises:
@@ -79,6 +82,8 @@ class Assumptions:
     cross_zone_share: float = _assumed(0.5, _FRACTION)
     cross_region_share: float = _assumed(0.02, _FRACTION)
     log_kib_per_query: float = _assumed(8, _KIB)
+    download_gib_per_node: float = _assumed(5, _KIB)
+    spot_fallback_share: float = _assumed(0.1, _FRACTION)
     days_per_month: float = _assumed(30.44, Interval(28, 31))
 
     def __post_init__(self) -> None:

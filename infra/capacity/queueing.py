@@ -180,20 +180,27 @@ class Sojourn:
         Args:
             share: Above 0, below 1.
 
+        Services with a variability below 1e-4 count as constant: they shift the distribution, for
+        their step could not be inverted. The error is below 3 % of such a service at p99.
+
         Source:
-            The transform of the sum, inverted by Abate and Whitt's Euler method (1995), which is
-            good to about seven digits here, and bisected.
+            The transform of the rest, inverted by Abate and Whitt's Euler method (1995), which is
+            good to about five digits here, and bisected.
         """
         Interval(1e-6, 1 - 1e-6).check("share", share)
         waits = self._waits()
+        constant = sum(station.service_seconds for station in self.stations if not _spread(station))
+        at_once = math.prod(1 - wait.probability for wait in waits)
+        if share <= at_once and not any(_spread(station) for station in self.stations):
+            return constant
         high = self.mean_seconds
         while self._through(high, waits) < share:
             high *= 2
         low = 0.0
-        while high - low > 1e-6 * high:
+        while high - low > 1e-6 * (constant + high):
             middle = (low + high) / 2
             low, high = (low, middle) if self._through(middle, waits) >= share else (middle, high)
-        return high
+        return constant + high
 
     def _waits(self) -> tuple[Waiting, ...]:
         if not self.queues:
@@ -201,36 +208,54 @@ class Sojourn:
         return tuple(waiting(station) for station in self.stations)
 
     def _through(self, seconds: float, waits: tuple[Waiting, ...]) -> float:
-        """Return the probability of being through after this time."""
+        """Return the probability of being through after this time, constant services apart."""
         real = _EULER_ACCURACY / (2 * seconds)
         step = math.pi / seconds
         total = (self._transform(complex(real), waits) / real).real / 2
         partial = []
-        for index in range(1, _EULER_TERMS + _EULER_AVERAGED + 1):
+        terms = self._terms(seconds)
+        for index in range(1, terms + _EULER_AVERAGED + 1):
             point = complex(real, index * step)
             total += (-1) ** index * (self._transform(point, waits) / point).real
-            if index >= _EULER_TERMS:
+            if index >= terms:
                 partial.append(total)
         weighed = sum(
             math.comb(_EULER_AVERAGED, index) * value for index, value in enumerate(partial)
         )
         scale: float = math.exp(_EULER_ACCURACY / 2) / seconds
-        return scale * weighed / 2.0**_EULER_AVERAGED
+        return math.ldexp(scale * weighed, -_EULER_AVERAGED)
+
+    def _terms(self, seconds: float) -> int:
+        """Return how far to sum: the narrower the services, the higher frequencies they hold."""
+        deviation = math.hypot(
+            *(
+                station.service_seconds * math.sqrt(station.variability)
+                for station in self.stations
+                if _spread(station)
+            )
+        )
+        if not deviation:
+            return _EULER_TERMS
+        return min(max(_EULER_TERMS, math.ceil(2 * seconds / deviation)), _MOST_EULER_TERMS)
 
     def _transform(self, point: complex, waits: tuple[Waiting, ...]) -> complex:
         product = complex(1)
         for wait in waits:
             delayed = 1 / (1 + point * wait.seconds_if_any)
             product *= 1 - wait.probability + wait.probability * delayed
-        for station in self.stations:
-            spread = max(station.variability, _LEAST_VARIABILITY)
-            logarithm = cmath.log(1 + point * station.service_seconds * spread)
-            product *= cmath.exp(-logarithm / spread)
+        for station in filter(_spread, self.stations):
+            logarithm = cmath.log(1 + point * station.service_seconds * station.variability)
+            product *= cmath.exp(-logarithm / station.variability)
         return product
+
+
+def _spread(station: Station) -> bool:
+    return station.variability >= _LEAST_VARIABILITY
 
 
 _EULER_ACCURACY = 18.4  # a discretisation error of 1e-8
 _EULER_TERMS = 15
+_MOST_EULER_TERMS = 500
 _EULER_AVERAGED = 11
 # A service without any spread has a step in its distribution, on which the inversion would ring.
-_LEAST_VARIABILITY = 1e-3
+_LEAST_VARIABILITY = 1e-4

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.capacity.hardware import demo_capacity, gpu_node
 from infra.capacity.queueing import Sojourn, Station, tandem, waiting
 from infra.declaration import Phase
 from infra.domain import AMOUNT
+from infra.errors import ConfigError
 from infra.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PERCENTILES = (0.5, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationForecast:
-    """One station of the busiest region.
+    """One station of the slowest region.
 
     Attributes:
         servers: Answers it works on at once: nodes times their slots.
@@ -43,7 +44,7 @@ class ResponseForecast:
     """What the queueing model says about a fleet at its peak; seconds are infinite without end.
 
     Attributes:
-        region: The one with the most load for its servers; the others are at most as busy.
+        region: The one that answers last; the others are at least as fast.
         bottleneck: The station that is busiest.
         utilisation: Of the bottleneck.
         target_seconds: What the phase promises.
@@ -86,10 +87,11 @@ class CurvePoint:
 def fleet_stations(
     config: PhaseConfig, assumptions: Assumptions, queries_per_hour: float
 ) -> tuple[str, tuple[Station, ...]]:
-    """Return the busiest region and its stations in the order an answer passes them.
+    """Return the slowest region and its stations in the order an answer passes them.
 
     Questions are routed by the pipelines each region has; within a region any embedding node works
-    with any transformer node. A worker does both stages' work at one station.
+    with any transformer node. A worker does both stages' work at one station. Regions so routed are
+    equally busy, but the smaller of them waits longer, for it has fewer servers to share a burst.
 
     The stages' times add up to the guide's inference time over its efficiency, shared as the
     assumptions share the work: a pair of GPU nodes then answers what `pipeline_queries_per_hour`
@@ -100,35 +102,14 @@ def fleet_stations(
         config: Its nodes.
         assumptions: Times, slots, shares and variability.
         queries_per_hour: Of all regions together.
+
+    Raises:
+        ConfigError: The load is NaN or negative, no region has a pipeline, or one has workers
+            beside pairs.
     """
-    loads = {
-        region: (_nodes(config, region), queries_per_hour * share)
-        for region, share in _shares(config).items()
-    }
-    region, (nodes, load) = max(
-        loads.items(), key=lambda item: item[1][1] / max(1, min(item[1][0].values()))
-    )
-    seconds, slots = _work(config.phase, assumptions)
-    shares = (
-        {"worker": 1.0}
-        if "worker" in nodes
-        else {
-            "embedding": assumptions.embedding_share,
-            "transformer": assumptions.transformer_share,
-        }
-    )
-    return region, tandem(
-        [
-            Station(
-                name=name,
-                arrivals_per_second=load / SECONDS_PER_HOUR,
-                servers=nodes[name] * slots,
-                service_seconds=seconds * share,
-                variability=assumptions.service_variability,
-            )
-            for name, share in shares.items()
-        ]
-    )
+    AMOUNT.check("queries_per_hour", queries_per_hour)
+    regions = _stations(config, assumptions, queries_per_hour)
+    return max(regions.items(), key=lambda item: _slowness(item[1]))
 
 
 def response_forecast(
@@ -184,26 +165,72 @@ def response_curve(
 
 def saturation_queries_per_hour(config: PhaseConfig, assumptions: Assumptions) -> float:
     """Return the load at which the busiest station of the busiest region has no time left."""
-    _, stations = fleet_stations(config, assumptions, 1.0)
-    return 1.0 / max(station.utilisation for station in stations)
+    regions = _stations(config, assumptions, 1.0)
+    return 1.0 / max(station.utilisation for row in regions.values() for station in row)
+
+
+def _stations(
+    config: PhaseConfig, assumptions: Assumptions, queries_per_hour: float
+) -> dict[str, tuple[Station, ...]]:
+    """Return the stations of every region that has a pipeline."""
+    nodes = {region: _nodes(config, region) for region in config.regions}
+    pipelines = {region: min(here.values()) for region, here in nodes.items() if here}
+    total = sum(pipelines.values())
+    if not total:
+        raise ConfigError(
+            f"{config.phase} has 0 pipelines: a forecast needs an embedding and a transformer node "
+            "in one region, or a worker"
+        )
+    seconds, slots = _work(config.phase, assumptions)
+    work = {
+        "embedding": seconds * assumptions.embedding_share,
+        "transformer": seconds * assumptions.transformer_share,
+        "worker": seconds,
+    }
+    return {
+        region: tandem(
+            [
+                Station(
+                    name=name,
+                    arrivals_per_second=queries_per_hour * count / total / SECONDS_PER_HOUR,
+                    servers=servers * slots,
+                    service_seconds=work[name],
+                    variability=assumptions.service_variability,
+                )
+                for name, servers in nodes[region].items()
+            ]
+        )
+        for region, count in pipelines.items()
+        if count
+    }
 
 
 def _nodes(config: PhaseConfig, region: str) -> dict[str, int]:
-    return {
-        group.role: group.count
-        for group in config.groups
-        if group.region == region and group.role in ("embedding", "transformer", "worker")
-    }
+    """Return the nodes of each station, in the order an answer passes them; none without any."""
+    counts = dict.fromkeys(("embedding", "transformer", "worker"), 0)
+    for group in config.groups:
+        if group.region == region and group.role in counts:
+            counts[group.role] += group.count
+    workers = counts.pop("worker")
+    if workers and any(counts.values()):
+        raise ConfigError(
+            f"{region} has {workers} workers beside {counts['embedding']} embedding and "
+            f"{counts['transformer']} transformer nodes: a forecast knows one kind in a region"
+        )
+    if workers:
+        return {"worker": workers}
+    return counts if any(counts.values()) else {}
 
 
-def _shares(config: PhaseConfig) -> dict[str, float]:
-    pipelines = {
-        region: min(nodes.values())
-        for region in config.regions
-        if (nodes := _nodes(config, region))
-    }
-    total = sum(pipelines.values())
-    return {region: count / total for region, count in pipelines.items()}
+def _slowness(stations: tuple[Station, ...]) -> tuple[float, float, int]:
+    """Order regions by mean response; those that cannot keep up come last, the busiest at the end.
+
+    Where waits are too rare to tell, the one with the fewest servers is the slowest.
+    """
+    utilisation = max(station.utilisation for station in stations)
+    mean = Sojourn(stations=stations).mean_seconds if utilisation < 1 else math.inf
+    fewest = min(station.servers for station in stations)
+    return mean, round(utilisation, 9), -fewest
 
 
 def _work(phase: Phase, assumptions: Assumptions) -> tuple[float, int]:
@@ -232,12 +259,11 @@ def _station(station: Station) -> StationForecast:
 
 
 def _sustained(config: PhaseConfig, assumptions: Assumptions, target: ServiceTarget) -> float:
-    _, stations = fleet_stations(config, assumptions, 1.0)
     saturation = saturation_queries_per_hour(config, assumptions)
 
     def seconds_at(load: float) -> float:
-        loaded = tandem([_loaded(station, load) for station in stations])
-        return _quantiles(loaded, (target.response_percentile,))[0]
+        _, stations = fleet_stations(config, assumptions, load)
+        return _quantiles(stations, (target.response_percentile,))[0]
 
     low, high = 0.0, saturation
     if seconds_at(low) > target.response_seconds:
@@ -249,11 +275,3 @@ def _sustained(config: PhaseConfig, assumptions: Assumptions, target: ServiceTar
         else:
             high = middle
     return low
-
-
-def _loaded(station: Station, times: float) -> Station:
-    return replace(
-        station,
-        arrivals_per_second=station.arrivals_per_second * times,
-        arrival_variability=1.0,
-    )

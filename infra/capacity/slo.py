@@ -27,8 +27,8 @@ class SloAnswer:
         promised_seconds: At the promised percentile, with the spare gone.
         one_less_seconds: The same with one pipeline less, which misses; None when the regions
             alone ask for as many.
-        longest_inference_seconds: The guide's inference time from which on a fleet of any size
-            would do; None when this one does already.
+        longest_inference_seconds: The guide's inference time up to which a large enough fleet would
+            do; None unless the work alone takes too long.
         reason: All of it in a sentence.
     """
 
@@ -52,7 +52,7 @@ def smallest_fleet(
     """
     least = len(declare(_MOST_PIPELINES, assumptions).regions)
     floor = response_forecast(declare(_MOST_PIPELINES, assumptions), assumptions)
-    if floor.floor_seconds > floor.target_seconds or floor.stations[-1].utilisation >= 1:
+    if floor.floor_seconds > floor.target_seconds or floor.utilisation >= 1:
         return _impossible(declare, assumptions)
 
     def seconds(pipelines: int) -> float:
@@ -114,12 +114,15 @@ def _impossible(
     # Percentiles of work without a queue are proportional to its mean.
     longest = assumptions.inference_seconds * forecast.target_seconds / forecast.floor_seconds
     percentile = f"p{config.target.response_percentile * 100:g}"
-    if config.phase is Phase.DEMO and longest >= assumptions.inference_seconds:
+    longest_seconds = None
+    if forecast.floor_seconds <= forecast.target_seconds:
         reason = (
             f"its one pipeline is asked for {forecast.utilisation:.0%} of its time, and the demo "
             "has no other"
+            if config.phase is Phase.DEMO
+            else f"{config.counts.pipelines:,} pipelines, the most considered, are asked for "
+            f"{forecast.utilisation:,.0%} of their time"
         )
-        longest_seconds = None
     else:
         reason = (
             f"the work alone takes {percentile} {forecast.floor_seconds:.2f} s of "

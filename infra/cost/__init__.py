@@ -1,0 +1,1 @@
+"""What a phase costs, line by line."""

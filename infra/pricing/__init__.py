@@ -1,0 +1,1 @@
+"""Prices, each with its source and date."""
