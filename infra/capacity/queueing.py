@@ -1,7 +1,10 @@
 """Waiting in a station of several servers, and the time through a tandem of them.
 
 With Poisson arrivals and exponential service a station is M/M/c: its waits are exact (Erlang 1917).
-For any other the mean wait is Allen and Cunneen's (1990), good to a few percent under load.
+For any other the mean wait is Allen and Cunneen's (1990). Beside a simulation of eight servers at
+90 % load it is within 8 % of the waits, and 4 % of the mean response, for variabilities of 0.25 to
+4. Constant service behind a station as busy waits less: there the waits are 73 % too long, the mean
+response 13 %. bench/simulation.py has the table.
 """
 
 from __future__ import annotations
@@ -185,7 +188,7 @@ class Sojourn:
 
         Source:
             The transform of the rest, inverted by Abate and Whitt's Euler method (1995), which is
-            good to about five digits here, and bisected.
+            within 1e-5 of the exact mixtures of exponentials up to p99.99, and bisected.
         """
         Interval(1e-6, 1 - 1e-6).check("share", share)
         waits = self._waits()
@@ -253,7 +256,7 @@ def _spread(station: Station) -> bool:
     return station.variability >= _LEAST_VARIABILITY
 
 
-_EULER_ACCURACY = 18.4  # a discretisation error of 1e-8
+_EULER_ACCURACY = 21.0  # a discretisation error of 1e-9; beyond, rounding takes over
 _EULER_TERMS = 15
 _MOST_EULER_TERMS = 500
 _EULER_AVERAGED = 11

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Seconds = NDArray[np.float64]
 
-_REQUESTS = Interval(1_000, 100_000_000)
+_REQUESTS = Interval(1_000, 20_000_000)  # each takes about 130 bytes: 2.5 GiB at most
 _WARM_UP = 0.1  # share of the requests that find the fleet emptier than it is in the long run
 _BATCHES = 20
 _T_19 = 2.093  # Student's t for 20 batches, two-sided 95 %
@@ -63,7 +63,7 @@ def simulate(
     Args:
         config: The fleet.
         assumptions: What its times are computed from.
-        requests: Questions that arrive; 1,000 to 100 million.
+        requests: Questions that arrive; 1,000 to 20 million.
         seed: The same seed gives the same figures.
         peak_queries_per_hour: Of all regions together; the promise's own when None.
 

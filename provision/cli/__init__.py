@@ -5,6 +5,8 @@ from __future__ import annotations
 from provision.cli.boundary import LazyGroup
 
 COMMANDS = {
+    "capacity": "How many nodes, of what kind, and will it be fast enough?",
+    "cost": "What a phase costs: every resource, priced, with its source and date.",
     "deploy": "Bring a fleet up, and prove that it answers.",
     "status": "Show nodes, pipelines and the gateway.",
     "ask": "Ask one question and stream the answer.",

@@ -33,9 +33,7 @@ def render_findings(findings: Sequence[Finding], language: Language) -> str:
 
 def _paragraph(finding: Finding, language: Language) -> str:
     lines = [f"{finding.code}  {finding.section}  {finding.title.in_(language)}"]
-    for label, text in zip(
-        _LABELS, (finding.guide, finding.computed, finding.action), strict=True
-    ):
+    for label, text in zip(_LABELS, (finding.guide, finding.computed, finding.action), strict=True):
         lines.append(_wrapped(f"{label.in_(language):<9}", text.in_(language), language))
     return "\n".join(lines)
 

@@ -85,10 +85,53 @@ def test_departures_of_exponential_stations_are_poisson() -> None:
         assert linked.arrival_variability == pytest.approx(1)
 
 
-def test_work_without_spread_takes_its_mean_at_every_percentile() -> None:
-    steady = Sojourn(stations=(station(variability=0),), queues=False)
-    assert steady.quantile_seconds(0.05) == pytest.approx(1, rel=0.06)
-    assert steady.quantile_seconds(0.95) == pytest.approx(1, rel=0.06)
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 0.99, 0.9999])
+def test_work_without_spread_takes_its_mean_at_every_percentile(share: float) -> None:
+    steady = station(variability=0)
+    alone = Sojourn(stations=(steady, steady), queues=False)
+    assert alone.quantile_seconds(share) == pytest.approx(2)
+
+
+def test_work_without_spread_waits_for_those_who_have_to_wait() -> None:
+    one = station(arrivals_per_second=0.5, servers=1, variability=0)
+    wait = waiting(one)
+    late = wait.seconds_if_any * math.log(wait.probability / 0.05)
+    assert Sojourn(stations=(one,)).quantile_seconds(0.4) == 1
+    assert Sojourn(stations=(one,)).quantile_seconds(0.95) == pytest.approx(1 + late, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("variability", "share", "chi_squared"),
+    [  # a gamma service is chi-squared with 2 / variability degrees of freedom; printed tables
+        (0.002, 0.95, 1_074.679),
+        (0.002, 0.99, 1_106.969),
+        (0.02, 0.95, 124.342),
+        (0.02, 0.99, 135.807),
+        (0.2, 0.95, 18.307),
+        (0.2, 0.99, 23.209),
+        (2, 0.95, 3.841),
+        (2, 0.99, 6.635),
+    ],
+)
+def test_gamma_work_has_the_percentiles_of_the_tables(
+    variability: float, share: float, chi_squared: float
+) -> None:
+    alone = Sojourn(stations=(station(variability=variability),), queues=False)
+    tabled = chi_squared * variability / 2
+    assert alone.quantile_seconds(share) == pytest.approx(tabled, rel=2e-4)
+
+
+@pytest.mark.parametrize("servers", [2, 8, 50])
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99, 0.9999])
+def test_percentiles_are_those_of_the_exact_mixture_of_exponentials(
+    servers: int, share: float
+) -> None:
+    one = station(arrivals_per_second=0.9 * servers, servers=servers)
+    seconds = Sojourn(stations=(one,)).quantile_seconds(share)
+    late, rate = waiting(one).probability, 1 / waiting(one).seconds_if_any
+    waited = (rate * math.exp(-seconds) - math.exp(-rate * seconds)) / (rate - 1)
+    left = (1 - late) * math.exp(-seconds) + late * waited
+    assert left == pytest.approx(1 - share, rel=5e-5)
 
 
 @given(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,42 @@ def test_uneven_regions_are_judged_by_the_busiest() -> None:
     assert forecast.utilisation == pytest.approx(30_000 / 13 / 4_163.27, rel=1e-4)
 
 
+@pytest.mark.parametrize(("pipelines", "smallest"), [(4, 1), (5, 1), (13, 4), (14, 4)])
+def test_uneven_regions_are_judged_by_the_smallest(pipelines: int, smallest: int) -> None:
+    config = declared(Phase.ENTERPRISE, pipelines=pipelines)
+    forecast = response_forecast(config, STEADY, peak_queries_per_hour=pipelines * 3_700)
+    servers = smallest * STEADY.parallel_queries
+    assert [station.servers for station in forecast.stations] == [servers, servers]
+
+
+def without(config: PhaseConfig, *roles: str) -> PhaseConfig:
+    return replace(config, groups=tuple(item for item in config.groups if item.role not in roles))
+
+
+def test_workers_are_one_station_that_does_all_the_work() -> None:
+    pairs = declared(Phase.MVP)
+    groups = [
+        replace(item, role="worker") if item.role == "transformer" else item
+        for item in without(pairs, "embedding").groups
+    ]
+    forecast = response_forecast(replace(pairs, groups=tuple(groups)), STEADY)
+    assert [station.name for station in forecast.stations] == ["worker"]
+    assert forecast.stations[0].service_seconds == pytest.approx(2.1 / 0.85)
+
+
+@pytest.mark.parametrize("missing", [("transformer",), ("embedding", "transformer")])
+def test_a_fleet_without_a_pipeline_is_refused(missing: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="mvp has 0 pipelines"):
+        response_forecast(without(declared(Phase.MVP), *missing), STEADY)
+
+
+def test_workers_beside_pairs_in_a_region_are_refused() -> None:
+    config = declared(Phase.MVP)
+    worker = replace(config.groups[0], role="worker")
+    with pytest.raises(ConfigError, match="1 workers beside 2 embedding"):
+        response_forecast(replace(config, groups=(*config.groups, worker)), STEADY)
+
+
 @pytest.mark.parametrize("load", [-1.0, math.nan, math.inf])
 def test_an_impossible_load_is_refused(load: float) -> None:
     with pytest.raises(ConfigError, match="peak_queries_per_hour is"):
@@ -123,6 +160,21 @@ def test_the_smallest_fleet_holds_and_one_less_does_not() -> None:
     assert found.promised_seconds == held.promised_seconds
     assert found.one_less_seconds == missed.promised_seconds
     assert answer(Phase.ENTERPRISE, fast, spare=1).pipelines == found.pipelines + 1
+
+
+def test_steady_work_is_not_refused_for_a_tail_it_does_not_have() -> None:
+    steady = Assumptions(service_variability=0)  # 2.47 s of work, 3 s promised
+    forecast = response_forecast(declared(Phase.ENTERPRISE, steady), steady)
+    assert forecast.floor_seconds == pytest.approx(2.1 / 0.85)
+    assert forecast.holds
+
+
+def test_a_load_beyond_every_fleet_is_not_blamed_on_the_work() -> None:
+    busy = Assumptions(inference_seconds=0.5, adoption=1, queries_per_user_per_day=86_400)
+    found = answer(Phase.ENTERPRISE, busy)
+    assert found.pipelines is None
+    assert found.longest_inference_seconds is None
+    assert "the most considered, are asked for" in found.reason
 
 
 def test_no_region_goes_without_a_pipeline() -> None:

@@ -1,0 +1,110 @@
+"""Cost reports by the names a person gives: phase, way of purchase, region, or a saved file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.cost.estimate import CostReport, estimate
+from infra.declaration import Phase, phase_named
+from infra.errors import ConfigError
+from infra.machines import region_named
+from infra.phases import PhaseWishes, phase_config
+from infra.purchase import Purchase, purchase_named
+
+if TYPE_CHECKING:
+    from infra.declaration import PhaseConfig
+    from infra.pricing.catalogue import PriceBook
+    from provision.inputs import Inputs
+
+_NAMED = re.compile(r"(?P<phase>[\w-]+)(:(?P<purchase>[\w-]+))?(@(?P<regions>[\w,-]+))?")
+_LARGEST_REPORT_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costing:
+    """What every report of a command has in common.
+
+    Attributes:
+        fill_from: Region whose prices stand in where a region has none; none do when None.
+    """
+
+    inputs: Inputs
+    book: PriceBook
+    fill_from: str | None = None
+
+    def report(
+        self, phase: str, purchase: str | None = None, regions: tuple[str, ...] | None = None
+    ) -> CostReport:
+        """Return a phase's cost.
+
+        Raises:
+            ConfigError: The phase, the purchase or a region is unknown.
+        """
+        config = self.declared(phase_named(phase), purchase, regions)
+        return self.priced(config)
+
+    def declared(
+        self, phase: Phase, purchase: str | None = None, regions: tuple[str, ...] | None = None
+    ) -> PhaseConfig:
+        """Return the phase as it would be deployed.
+
+        Raises:
+            ConfigError: The purchase or a region is unknown.
+        """
+        wishes = PhaseWishes(
+            regions=regions, purchase=purchase_named(purchase) if purchase else None
+        )
+        return phase_config(phase, self.inputs.metrics, self.inputs.assumptions, wishes)
+
+    def priced(self, config: PhaseConfig) -> CostReport:
+        """Return the cost of what is declared."""
+        book = self.book
+        if self.fill_from is not None:
+            like = region_named(self.fill_from, config.cloud)
+            for region in config.regions:
+                book = book.filled(region, like)
+        return estimate(config, book, self.inputs.assumptions)
+
+    def comparison(
+        self, phase: str, regions: tuple[str, ...] | None = None
+    ) -> tuple[CostReport, ...]:
+        """Return the phase under every way of purchase."""
+        return tuple(self.report(phase, purchase.value, regions) for purchase in Purchase)
+
+    def named(self, name: str) -> CostReport:
+        """Return the report of `PHASE[:PURCHASE][@REGION,...]`, or the one saved in a file.
+
+        Raises:
+            ConfigError: It is neither, or the file is not a saved report.
+        """
+        path = Path(name)
+        if path.is_file():
+            return read_report(path)
+        match = _NAMED.fullmatch(name)
+        if match is None or path.suffix == ".json":
+            raise ConfigError(
+                f"'{name}' is neither a saved report nor PHASE[:PURCHASE][@REGION]",
+                hint="For example `qinfra cost diff mvp mvp:spot@us-west-2`.",
+            )
+        regions = match["regions"]
+        return self.report(
+            match["phase"], match["purchase"], tuple(regions.split(",")) if regions else None
+        )
+
+
+def read_report(path: Path) -> CostReport:
+    """Return a saved report, at the prices it was saved with.
+
+    Raises:
+        ConfigError: It cannot be read or is not one.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_REPORT_BYTES:
+            raise ConfigError(f"{path}: larger than any cost report")
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return CostReport.from_json(text, source=str(path))
