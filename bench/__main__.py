@@ -10,9 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import answering, machine, pipeline, startup
+from bench import answering, machine, pipeline, simulation, startup
 
-PARTS = {"startup": startup.measure, "answering": answering.measure, "pipeline": pipeline.measure}
+PARTS = {
+    "startup": startup.measure,
+    "answering": answering.measure,
+    "pipeline": pipeline.measure,
+    "simulation": simulation.measure,
+}
 # What the project promises, where it promises a number; the rest is reported as it is.
 AT_MOST = {
     "help_seconds": 0.25,

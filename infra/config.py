@@ -58,30 +58,12 @@ class LocalSettings(_Table):
     state_folder: Annotated[Path, Field(strict=False)] = Path(".qinfra")
 
 
-class NetworkSettings(_Table):
-    """[network]: where the network's figures come from.
-
-    Attributes:
-        source: "guide", "live", or a JSON file.
-        rpc_url: Base of the Qubic RPC that "live" asks.
-    """
-
-    source: str = Field(default="guide", min_length=1)
-    rpc_url: str = Field(default="https://rpc.qubic.org", pattern=r"^https?://[^/\s]+")
-
-
 class Settings(_Table):
-    """All of qinfra.toml; every key is optional.
-
-    Attributes:
-        ranges: Of assumptions that are not certain, as `infra.ranges` reads them.
-    """
+    """All of qinfra.toml; every key is optional."""
 
     assumptions: Assumptions = Assumptions()
     model: ModelSettings = ModelSettings()
     local: LocalSettings = LocalSettings()
-    network: NetworkSettings = NetworkSettings()
-    ranges: dict[str, dict[str, float]] = Field(default_factory=dict)
 
     @field_validator("assumptions", mode="before")
     @classmethod
@@ -138,6 +120,5 @@ def _known_keys(table: str) -> tuple[str, ...]:
     tables: dict[str, type[BaseModel]] = {
         "model": ModelSettings,
         "local": LocalSettings,
-        "network": NetworkSettings,
     }
     return tuple(tables.get(table, Settings).model_fields)

@@ -6,19 +6,14 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.capacity.assumptions import Assumptions
+from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
 from infra.capacity.rounding import Rounding
 from infra.domain import unknown
 from infra.errors import ConfigError
 from provision.settings import settings_file, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from infra.capacity.network import NetworkMetrics
-    from infra.config import Settings
-
-GUIDE = "guide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +22,6 @@ class InputFlags:
 
     config: Path | None
     assume: tuple[str, ...]
-    network: str | None
-    rpc_url: str | None
     as_guide: bool
 
 
@@ -40,32 +33,28 @@ class Inputs:
         network_notes: Where the network's figures come from, how old they are, and what was
             missing, a line each.
         rounding: As the guide, or exact.
-        ranges: qinfra.toml's [ranges], unread.
     """
 
     metrics: NetworkMetrics
     assumptions: Assumptions
     network_notes: tuple[str, ...]
     rounding: Rounding
-    ranges: Mapping[str, object]
 
 
 def read_inputs(flags: InputFlags) -> Inputs:
-    """Read settings, network and assumptions.
+    """Read settings and assumptions.
 
     Raises:
-        ConfigError: A file, an assumption or the network's figures cannot be used.
+        ConfigError: The file or an assumption cannot be used.
     """
     # Reading the settings' types takes longer than computing a phase.
     settings = settings_of(flags.config) if settings_file(flags.config) else None
     assumptions = assumed(settings.assumptions if settings else Assumptions(), flags.assume)
-    metrics, notes = _network(flags, settings)
     return Inputs(
-        metrics=metrics,
+        metrics=GUIDE_NETWORK,
         assumptions=assumptions,
-        network_notes=notes,
+        network_notes=(GUIDE_NETWORK.source,),
         rounding=Rounding.GUIDE if flags.as_guide else Rounding.EXACT,
-        ranges=settings.ranges if settings else {},
     )
 
 
@@ -92,18 +81,3 @@ def assumed(assumptions: Assumptions, changes: tuple[str, ...]) -> Assumptions:
             kind = "a whole number" if kinds[name] is int else "a number"
             raise ConfigError(f"--assume {name}: '{text.strip()}' is not {kind}") from error
     return replace(assumptions, **values)
-
-
-def _network(
-    flags: InputFlags, settings: Settings | None
-) -> tuple[NetworkMetrics, tuple[str, ...]]:
-    source = flags.network or (settings.network.source if settings else GUIDE)
-    if source == GUIDE:
-        from infra.capacity.network import GUIDE_NETWORK
-
-        return GUIDE_NETWORK, (GUIDE_NETWORK.source,)
-    from provision.network import DEFAULT_RPC_URL, read_network
-
-    url = flags.rpc_url or (settings.network.rpc_url if settings else DEFAULT_RPC_URL)
-    observation = read_network(source, rpc_url=url)
-    return observation.metrics, observation.notes

@@ -258,9 +258,7 @@ def _on_demand(usages: tuple[Usage, ...], config: PhaseConfig, book: PriceBook) 
     return total
 
 
-def _break_even(
-    committed: Decimal | None, on_demand: Decimal | None, years: int
-) -> Decimal | None:
+def _break_even(committed: Decimal | None, on_demand: Decimal | None, years: int) -> Decimal | None:
     """A commitment is paid to its end, on demand only as long as it is used."""
     if not years or not on_demand or committed is None:
         return None

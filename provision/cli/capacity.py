@@ -11,15 +11,13 @@ from provision.cli.options import json_option, print_json
 from provision.inputs import Inputs, read_inputs
 
 if TYPE_CHECKING:
-    from infra.capacity.findings import Finding
-
     from infra.capacity.assessment import Asked
     from infra.declaration import Phase
 
 _DEFAULT_REQUESTS = 200_000
 
 
-@click.group("capacity", invoke_without_command=True)
+@click.command("capacity")
 @click.option("--phase", help="demo, mvp, production or enterprise; all when not given.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--pipelines", type=click.IntRange(1), help="Pipelines in all regions together.")
@@ -28,41 +26,15 @@ _DEFAULT_REQUESTS = 200_000
 @click.option("--simulate", "simulated", is_flag=True, help="Check the forecast by simulation.")
 @click.option("--requests", type=int, default=_DEFAULT_REQUESTS, help="Queries to simulate.")
 @click.option("--seed", type=int, default=0, help="Of the simulation.")
-@click.option("--model", help="config.json or folder of a model: advise how to divide it.")
 @model_options
 @json_option
-@click.pass_context
-def command(ctx: click.Context, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
+def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
     """How many nodes, of what kind, and will it be fast enough?
 
     Ends with 4 when --meet-slo finds no fleet.
     """
-    if ctx.invoked_subcommand is not None:
-        ctx.obj = flags  # a subcommand reads its own inputs
-        return
     inputs = read_inputs(input_flags(flags))
-    if flags["model"] is not None:
-        _advise(flags["model"], inputs, as_json=as_json)
-        return
     _answer(inputs, flags, as_json=as_json)
-
-
-@command.command("findings")
-@click.option("--lang", default="en", show_default=True, help="en or zh-TW.")
-@model_options
-@json_option
-def findings(*, lang: str, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
-    """Where the guide contradicts itself or the world, and what qinfra does."""
-    from infra.language import language_tagged
-    from provision.report.findings import findings_document, render_findings
-
-    language = language_tagged(lang)
-    inputs = read_inputs(input_flags(flags))
-    found = _findings(inputs)
-    if as_json:
-        print_json(findings_document(found))
-    else:
-        click.echo(render_findings(found, language))
 
 
 def _answer(inputs: Inputs, flags: dict[str, Any], *, as_json: bool) -> None:
@@ -77,11 +49,10 @@ def _answer(inputs: Inputs, flags: dict[str, Any], *, as_json: bool) -> None:
         for phase in _phases(flags["phase"])
     )
     model = capacity_model(inputs.metrics, inputs.assumptions, inputs.rounding)
-    count = len(_findings(inputs))
     if as_json:
-        print_json(capacity_document(inputs, model, phases, count))
+        print_json(capacity_document(inputs, model, phases))
     else:
-        click.echo(render_capacity(inputs, model, phases, count))
+        click.echo(render_capacity(inputs, model, phases))
     short = [each for each in phases if each.smallest and each.smallest.pipelines is None]
     if short:
         names = ", ".join(each.config.phase.value for each in short)
@@ -108,9 +79,3 @@ def _asked(flags: dict[str, Any]) -> Asked:
         simulated_requests=flags["requests"] if flags["simulated"] else None,
         seed=flags["seed"],
     )
-
-
-def _findings(inputs: Inputs) -> tuple[Finding, ...]:
-    from infra.capacity.findings import guide_findings
-
-    return guide_findings(inputs.metrics, inputs.assumptions)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.cost.estimate import CostReport
     from provision.costing import Costing
 
-FORMATS = ("table", "json", "csv", "md", "html")
+FORMATS = ("table", "json", "csv", "md")
 
 
 @click.group("cost", invoke_without_command=True)
@@ -25,8 +25,7 @@ FORMATS = ("table", "json", "csv", "md", "html")
 @click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--compare", is_flag=True, help="All ways of purchase side by side.")
-@click.option("--format", "form", default="table", help="table, json, csv, md or html.")
-@click.option("--lang", default="en", show_default=True, help="Of the html: en or zh-TW.")
+@click.option("--format", "form", default="table", help="table, json, csv or md.")
 @click.option("--budget", metavar="USD", help="Most a month may cost; end with 4 above it.")
 @click.option("--strict", is_flag=True, help="End with 4 if a line has no price of its own.")
 @click.option("--fill-from", metavar="REGION", help="Price what a region lacks as in this one.")
@@ -34,7 +33,7 @@ FORMATS = ("table", "json", "csv", "md", "html")
 @model_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
+def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
     """What a phase costs: every resource, priced, with its source and date.
 
     Ends with 4 over --budget, and under --strict when a line has no price.
@@ -54,7 +53,7 @@ def command(ctx: click.Context, *, as_json: bool, **flags: Any) -> None:  # noqa
         from provision.files import write_atomically
 
         _saved(write_atomically, flags["save"], report)
-    click.echo(_rendered(report, form, flags, costing), nl=form not in ("csv", "html"))
+    click.echo(_rendered(report, form), nl=form != "csv")
     _judge(report, budget, strict=flags["strict"])
 
 
@@ -108,7 +107,7 @@ def _budget(text: str | None) -> Decimal | None:
     return budget
 
 
-def _rendered(report: CostReport, form: str, flags: dict[str, Any], costing: Costing) -> str:
+def _rendered(report: CostReport, form: str) -> str:
     from provision.report import cost
 
     if form == "json":
@@ -117,10 +116,6 @@ def _rendered(report: CostReport, form: str, flags: dict[str, Any], costing: Cos
         return cost.cost_csv(report)
     if form == "md":
         return cost.cost_markdown(report)
-    if form == "html":
-        from provision.cli.report import phase_page
-
-        return phase_page(report, costing, flags["lang"])
     return cost.render_cost(report)
 
 
@@ -149,7 +144,7 @@ def _judge(report: CostReport, budget: Decimal | None, *, strict: bool) -> None:
         raise BudgetError(
             f"{report.unpriced} lines of {report.phase.value} have no price, "
             f"{report.borrowed} have another region's",
-            hint="Run `qinfra prices refresh`, or leave --strict away.",
+            hint="Leave --strict away to see them.",
         )
 
 

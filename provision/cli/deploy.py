@@ -13,9 +13,9 @@ from provision.cli.options import (
     home_of,
     json_option,
     print_json,
-    settings_of,
     terminable,
 )
+from provision.settings import settings_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provision.inputs import InputFlags, Inputs, read_inputs
+from provision.inputs import InputFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-__all__ = ["InputFlags", "Inputs", "input_flags", "model_options", "read_inputs"]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -22,8 +20,6 @@ def model_options(command: Command) -> Command:
     """Add the options that every command of the model takes; they arrive as `inputs`."""
     for option in (
         click.option("--as-guide", is_flag=True, help="Round as the guide does, step by step."),
-        click.option("--rpc-url", help="Qubic RPC to ask for live figures."),
-        click.option("--network", help="guide (the default), live, or a JSON file of figures."),
         click.option(
             "--assume", multiple=True, metavar="KEY=VALUE", help="Change an assumption; repeatable."
         ),

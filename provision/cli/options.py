@@ -77,8 +77,8 @@ def selected(name: str | None, config: Path | None, home: Path | None) -> Deploy
 
 
 def print_json(document: object) -> None:
-    """Print a document for scripts."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print a document for scripts; money as strings, to lose no digit."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ _ROLES = ("orchestrator", "embedding", "transformer", "oracle", "monitoring", "c
 
 
 def capacity_document(
-    inputs: Inputs, model: CapacityModel, phases: tuple[PhaseCapacity, ...], findings: int
+    inputs: Inputs, model: CapacityModel, phases: tuple[PhaseCapacity, ...]
 ) -> dict[str, Any]:
     """Return what `qinfra capacity --json` prints."""
     return {
@@ -42,7 +42,6 @@ def capacity_document(
             }
             for each in phases
         ],
-        "findings": findings,
     }
 
 
@@ -59,14 +58,11 @@ def _finite(value: object) -> object:
     return None if value == math.inf else value
 
 
-def render_capacity(
-    inputs: Inputs, model: CapacityModel, phases: tuple[PhaseCapacity, ...], findings: int
-) -> str:
+def render_capacity(inputs: Inputs, model: CapacityModel, phases: tuple[PhaseCapacity, ...]) -> str:
     """Return the chain of figures, the phases, and what to look at next."""
     parts = [_chain(inputs, model), _phases(phases)]
     parts += [_detail(phases[0])] if len(phases) == 1 else [_tables(model)]
     parts += ["\n".join(lines)] if (lines := _answers(phases)) else []
-    parts.append(f"{findings} findings about the guide's figures: qinfra capacity findings")
     return "\n\n".join(parts)
 
 

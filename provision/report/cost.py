@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import fields
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from infra.cost.estimate import CostLine, CostReport
@@ -13,6 +12,7 @@ from provision.report.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from infra.cost.diff import CostDiff
     from infra.cost.guide import GuideCost

@@ -9,7 +9,7 @@ import pytest
 
 import templates
 from infra.capacity.assumptions import Assumptions
-from infra.config import LocalSettings, ModelSettings, NetworkSettings, Settings, load_settings
+from infra.config import LocalSettings, ModelSettings, Settings, load_settings
 from infra.errors import ConfigError
 
 EXAMPLE = Path(templates.__path__[0]) / "qinfra.example.toml"
@@ -44,7 +44,6 @@ def test_the_example_documents_every_key() -> None:
     assert set(tables["assumptions"]) == {item.name for item in fields(Assumptions)}
     assert set(tables["model"]) == set(ModelSettings.model_fields)
     assert set(tables["local"]) == set(LocalSettings.model_fields)
-    assert set(tables["network"]) == set(NetworkSettings.model_fields)
 
 
 def test_the_examples_optional_keys_load_too(written) -> None:
@@ -80,9 +79,6 @@ def test_a_file_changes_only_what_it_names(written) -> None:
         ("[local]\ngateway_port = true", "local.gateway_port: Input should be a valid integer"),
         ("[local]\ngateway_port = 70000", "local.gateway_port: "),
         ("[local]\nmax_processes = 1", "local.max_processes: Input should be greater than or eq"),
-        ("[network]\nrpc_url = 'rpc.qubic.org'", "network.rpc_url: String should match pattern"),
-        ("[network]\nsorce = 'live'", "[network] key 'sorce' is unknown; did you mean 'source'?"),
-        ("[ranges]\nadoption = 3", "ranges.adoption: Input should be a valid dictionary"),
         ("x =", "not TOML"),
         ("x = " + "9" * 5_000, "not TOML"),
     ],

@@ -13,7 +13,7 @@ from provision.inputs import InputFlags, assumed, read_inputs
 
 
 def flags(**given: object) -> InputFlags:
-    plain = {"config": None, "assume": (), "network": None, "rpc_url": None, "as_guide": False}
+    plain = {"config": None, "assume": (), "as_guide": False}
     return InputFlags(**(plain | given))  # type: ignore[arg-type]
 
 
