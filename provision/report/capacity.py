@@ -207,7 +207,7 @@ def _phase_answers(each: PhaseCapacity) -> list[str]:
     lines = [f"{name}: {_verdict(each)}"]
     if each.smallest is not None:
         least = each.smallest.pipelines
-        found = "no fleet keeps the promise" if least is None else f"{least} pipelines keep it"
+        found = "no fleet keeps the promise" if least is None else f"pipelines needed: {least}"
         lines.append(f"{name}: {found}: {each.smallest.reason}")
     if each.simulated is not None:
         run = each.simulated
