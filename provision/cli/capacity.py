@@ -11,13 +11,15 @@ from provision.cli.options import json_option, print_json
 from provision.inputs import Inputs, read_inputs
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.capacity.assessment import Asked
     from infra.declaration import Phase
 
 _DEFAULT_REQUESTS = 200_000
 
 
-@click.command("capacity")
+@click.group("capacity", invoke_without_command=True)
 @click.option("--phase", help="demo, mvp, production or enterprise; all when not given.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--pipelines", type=click.IntRange(1), help="Pipelines in all regions together.")
@@ -28,13 +30,48 @@ _DEFAULT_REQUESTS = 200_000
 @click.option("--seed", type=int, default=0, help="Of the simulation.")
 @model_options
 @json_option
-def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
+@click.pass_context
+def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
     """How many nodes, of what kind, and will it be fast enough?
 
     Ends with 4 when --meet-slo finds no fleet.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     inputs = read_inputs(input_flags(flags))
     _answer(inputs, flags, as_json=as_json)
+
+
+@command.command("findings")
+@click.option("--lang", default="en", show_default=True, help="en or zh-TW.")
+@json_option
+def findings(*, lang: str, as_json: bool) -> None:
+    """Where the guide contradicts itself or the world, and what qinfra does."""
+    from infra.capacity.findings import FindingPrices, guide_findings
+    from infra.language import language_tagged
+    from provision.prices import load_prices
+    from provision.report.findings import findings_document, render_findings
+
+    language = language_tagged(lang)
+    book = load_prices()
+
+    def hourly(provider: str, region: str, sku: str, term: str) -> Decimal | None:
+        price = book.price(provider, region, sku, term)
+        return price.usd if price else None
+
+    found = guide_findings(
+        FindingPrices(
+            g4dn_on_demand=hourly("aws", "us-east-1", "ec2:g4dn.xlarge", "on_demand"),
+            g4dn_reserved_1y_no=hourly(
+                "aws", "us-east-1", "ec2:g4dn.xlarge", "reserved_1y_no_upfront"
+            ),
+            n1_on_demand=hourly("gcp", "us-central1", "compute:n1-standard-4", "on_demand"),
+        )
+    )
+    if as_json:
+        print_json(findings_document(found))
+    else:
+        click.echo(render_findings(found, language))
 
 
 def _answer(inputs: Inputs, flags: dict[str, Any], *, as_json: bool) -> None:

@@ -57,6 +57,12 @@ def test_capacity_simulates_from_a_seed(run: Run) -> None:
     assert "simulated 20,000 queries (seed 3)" in first.output
 
 
+def test_capacity_lists_the_findings(run: Run) -> None:
+    assert "G10" in run("capacity", "findings").output
+    assert "指南" in run("capacity", "findings", "--lang", "zh-TW").output
+    assert len(json.loads(run("capacity", "findings", "--json").output)["findings"]) == 10
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "md"])
 def test_cost_has_forms(run: Run, form: str) -> None:
     result = run("cost", "--phase", "mvp", "--format", form)
@@ -107,6 +113,7 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
         (("capacity", "--assume", "adoption=2"), "adoption is 2.0: must be a number in [0, 1]"),
         (("capacity", "--phase", "mvp", "--peak", "nan"), "is nan"),
         (("capacity", "--phase", "mvp", "--simulate", "--requests", "1"), "requests is 1"),
+        (("capacity", "findings", "--lang", "zh"), "language 'zh' is unknown"),
         (("cost",), "cost of which phase?"),
         (("cost", "--phase", "mvp", "--purchase", "reserved"), "did you mean"),
         (("cost", "--phase", "mvp", "--region", "us-east1"), "is one of gcp"),
