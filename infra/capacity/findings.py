@@ -78,8 +78,8 @@ def _about_load() -> tuple[Finding, ...]:
                 zh_tw=f"使用者 × 每人 4 次查詢：每月 {right:,.0f} USD，成本為 1,227 USD",
             ),
             action=Text(
-                en="Revenue of the guide is not used in any figure.",
-                zh_tw="任何數字都不採用指南的營收。",
+                en="`qinfra roi` shows both; only the second is used.",
+                zh_tw="`qinfra roi` 兩者並列，僅採用後者。",
             ),
         ),
         Finding(

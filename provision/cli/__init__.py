@@ -7,6 +7,7 @@ from provision.cli.boundary import LazyGroup
 COMMANDS = {
     "capacity": "How many nodes, of what kind, and will it be fast enough?",
     "cost": "What a phase costs: every resource, priced, with its source and date.",
+    "roi": "What a phase earns for what it costs.",
     "deploy": "Bring a fleet up, and prove that it answers.",
     "status": "Show nodes, pipelines and the gateway.",
     "ask": "Ask one question and stream the answer.",

@@ -63,6 +63,14 @@ def test_capacity_lists_the_findings(run: Run) -> None:
     assert len(json.loads(run("capacity", "findings", "--json").output)["findings"]) == 10
 
 
+def test_roi_shows_the_guides_scenarios_and_any_other(run: Run) -> None:
+    assert "6,683,603" in run("roi").output
+    (one,) = json.loads(
+        run("roi", "--phase", "mvp", "--adoption", "0.05", "--plan", "premium", "--json").output
+    )
+    assert one["revenue_usd"] == pytest.approx(14_434, abs=1)
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "md"])
 def test_cost_has_forms(run: Run, form: str) -> None:
     result = run("cost", "--phase", "mvp", "--format", form)
@@ -114,6 +122,8 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
         (("capacity", "--phase", "mvp", "--peak", "nan"), "is nan"),
         (("capacity", "--phase", "mvp", "--simulate", "--requests", "1"), "requests is 1"),
         (("capacity", "findings", "--lang", "zh"), "language 'zh' is unknown"),
+        (("roi", "--phase", "mvp"), "a scenario is a phase, an adoption and a plan"),
+        (("roi", "--phase", "mvp", "--adoption", "2", "--plan", "premium"), "adoption is 2.0"),
         (("cost",), "cost of which phase?"),
         (("cost", "--phase", "mvp", "--purchase", "reserved"), "did you mean"),
         (("cost", "--phase", "mvp", "--region", "us-east1"), "is one of gcp"),
