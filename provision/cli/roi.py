@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @model_options
 @json_option
 def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
-    """What a phase earns for what it costs: the guide's scenarios, as printed and corrected."""
+    """What a phase earns for what it costs.
+
+    The guide's three scenarios, as printed and corrected, or one of your own.
+    """
     from dataclasses import asdict
 
     from infra.roi import roi
