@@ -58,10 +58,27 @@ class LocalSettings(_Table):
     state_folder: Annotated[Path, Field(strict=False)] = Path(".qinfra")
 
 
+class NetworkSettings(_Table):
+    """[network]: where the network's figures come from.
+
+    Attributes:
+        source: "guide", "live", or the path of a JSON file.
+        rpc_url: Base of the Qubic RPC; `/v1/latest-stats` is read under it.
+        timeout_seconds: Without a byte, until a request is given up.
+        attempts: Requests until the last good answer is taken instead.
+    """
+
+    source: str = Field(default="guide", min_length=1)
+    rpc_url: str = Field(default="https://rpc.qubic.org", min_length=1)
+    timeout_seconds: float = Field(default=5.0, gt=0, le=300)
+    attempts: int = Field(default=3, ge=1, le=10)
+
+
 class Settings(_Table):
     """All of qinfra.toml; every key is optional."""
 
     assumptions: Assumptions = Assumptions()
+    network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
     local: LocalSettings = LocalSettings()
 
@@ -118,6 +135,7 @@ def _known_keys(table: str) -> tuple[str, ...]:
     if table == "assumptions":
         return tuple(item.name for item in fields(Assumptions))
     tables: dict[str, type[BaseModel]] = {
+        "network": NetworkSettings,
         "model": ModelSettings,
         "local": LocalSettings,
     }

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.capacity.findings import FindingPrices
 from infra.cost.estimate import CostReport, estimate
 from infra.declaration import Phase, phase_named
 from infra.errors import ConfigError
 from infra.machines import region_named
 from infra.phases import PhaseWishes, phase_config
 from infra.purchase import Purchase, purchase_named
+from provision.files import read_bounded
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.declaration import PhaseConfig
     from infra.pricing.catalogue import PriceBook
     from provision.inputs import Inputs
@@ -95,16 +99,25 @@ class Costing:
         )
 
 
+def finding_prices(book: PriceBook) -> FindingPrices:
+    """Return the unit prices that the findings about the guide compare with."""
+
+    def hourly(provider: str, region: str, sku: str, term: str) -> Decimal | None:
+        price = book.price(provider, region, sku, term)
+        return price.usd if price else None
+
+    return FindingPrices(
+        g4dn_on_demand=hourly("aws", "us-east-1", "ec2:g4dn.xlarge", "on_demand"),
+        g4dn_reserved_1y_no=hourly("aws", "us-east-1", "ec2:g4dn.xlarge", "reserved_1y_no_upfront"),
+        n1_on_demand=hourly("gcp", "us-central1", "compute:n1-standard-4", "on_demand"),
+    )
+
+
 def read_report(path: Path) -> CostReport:
     """Return a saved report, at the prices it was saved with.
 
     Raises:
         ConfigError: It cannot be read or is not one.
     """
-    try:
-        if path.stat().st_size > _LARGEST_REPORT_BYTES:
-            raise ConfigError(f"{path}: larger than any cost report")
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    text = read_bounded(path, _LARGEST_REPORT_BYTES)
     return CostReport.from_json(text, source=str(path))

@@ -7,7 +7,31 @@ import os
 import tempfile
 from pathlib import Path
 
+from infra.errors import ConfigError
+
 PRIVATE = 0o600
+
+
+def data_folder() -> Path:
+    """Return where this person's data stays between commands, whatever the deployment."""
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "qinfra"
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """Return a file that a person named.
+
+    Raises:
+        ConfigError: It cannot be read, or is larger than anything of its kind.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > most_bytes:
+        raise ConfigError(f"{path}: larger than {most_bytes:,} bytes, the most it may have")
+    return content
 
 
 def write_atomically(path: Path, text: str, *, mode: int = PRIVATE) -> None:

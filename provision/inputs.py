@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.capacity.assumptions import Assumptions
-from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
 from infra.capacity.rounding import Rounding
 from infra.domain import unknown
 from infra.errors import ConfigError
+from provision.network import GUIDE, LIVE, guide_network, read_network
 from provision.settings import settings_file, settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from infra.capacity.network import NetworkMetrics
+    from infra.config import NetworkSettings, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,8 @@ class InputFlags:
     config: Path | None
     assume: tuple[str, ...]
     as_guide: bool
+    network: str | None = None
+    rpc_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +48,47 @@ class Inputs:
     rounding: Rounding
 
 
-def read_inputs(flags: InputFlags) -> Inputs:
-    """Read settings and assumptions.
+def read_inputs(flags: InputFlags, say: Callable[[str], object] = lambda _: None) -> Inputs:
+    """Read settings, assumptions and the network.
+
+    Args:
+        flags: What was asked for.
+        say: Told what is waited for.
 
     Raises:
-        ConfigError: The file or an assumption cannot be used.
+        ConfigError: The file, an assumption or the network's source cannot be used.
+        RemoteError: The network was to be asked, and neither it nor its last answer can be had.
     """
-    # Reading the settings' types takes longer than computing a phase.
-    settings = settings_of(flags.config) if settings_file(flags.config) else None
-    assumptions = assumed(settings.assumptions if settings else Assumptions(), flags.assume)
+    settings = _settings(flags)
+    network = (
+        read_network(_network_settings(flags, settings.network), datetime.now(UTC), say)
+        if settings
+        else guide_network()
+    )
     return Inputs(
-        metrics=GUIDE_NETWORK,
-        assumptions=assumptions,
-        network_notes=(GUIDE_NETWORK.source,),
+        metrics=network.metrics,
+        assumptions=assumed(settings.assumptions if settings else Assumptions(), flags.assume),
+        network_notes=network.notes,
         rounding=Rounding.GUIDE if flags.as_guide else Rounding.EXACT,
     )
+
+
+def _settings(flags: InputFlags) -> Settings | None:
+    """Return the settings unless they would be the defaults: to read them takes longer."""
+    wanted = _network_source(flags)
+    if settings_file(flags.config) is None and wanted in (None, GUIDE):
+        return None
+    return settings_of(flags.config)
+
+
+def _network_settings(flags: InputFlags, settings: NetworkSettings) -> NetworkSettings:
+    given = {"source": _network_source(flags), "rpc_url": flags.rpc_url}
+    return settings.model_copy(update={name: value for name, value in given.items() if value})
+
+
+def _network_source(flags: InputFlags) -> str | None:
+    """An RPC is named in order to be asked."""
+    return flags.network or (LIVE if flags.rpc_url else None)
 
 
 def assumed(assumptions: Assumptions, changes: tuple[str, ...]) -> Assumptions:

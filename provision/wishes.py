@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.capacity.network import GUIDE_NETWORK
+from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
 from infra.declaration import phase_named
 from infra.phases import phase_config
 from provision.desired import Desired
@@ -48,13 +48,21 @@ class Wish:
     first_port: int
 
 
-def wish(flags: Flags, settings: Settings, *, version: str) -> Wish:
+def wish(
+    flags: Flags, settings: Settings, *, version: str, metrics: NetworkMetrics = GUIDE_NETWORK
+) -> Wish:
     """Join flags and settings.
+
+    Args:
+        flags: What was said on the command line.
+        settings: What the file says.
+        version: Of qinfra.
+        metrics: The network whose demand sizes the phase.
 
     Raises:
         ConfigError: The phase or the target is unknown, or the target not in this version.
     """
-    config = phase_config(phase_named(flags.phase), GUIDE_NETWORK, settings.assumptions)
+    config = phase_config(phase_named(flags.phase), metrics, settings.assumptions)
     split, stages = _division(flags, settings)
     pinned = (
         settings.local.gateway_port if "gateway_port" in settings.local.model_fields_set else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provision.cli.boundary import LazyGroup
 
 COMMANDS = {
+    "network": "The network's figures: the guide's, a file's or live.",
     "capacity": "How many nodes, of what kind, and will it be fast enough?",
     "cost": "What a phase costs: every resource, priced, with its source and date.",
     "roi": "What a phase earns for what it costs.",

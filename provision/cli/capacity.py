@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provision.cli.inputs import input_flags, model_options, regions_named
-from provision.cli.options import json_option, print_json
+from provision.cli.options import json_option, notice, print_json
 from provision.inputs import Inputs, read_inputs
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from infra.capacity.assessment import Asked
     from infra.declaration import Phase
 
@@ -38,7 +36,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     """
     if ctx.invoked_subcommand is not None:
         return
-    inputs = read_inputs(input_flags(flags))
+    inputs = read_inputs(input_flags(flags), notice)
     _answer(inputs, flags, as_json=as_json)
 
 
@@ -47,27 +45,14 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
 @json_option
 def findings(*, lang: str, as_json: bool) -> None:
     """Where the guide contradicts itself or the world, and what qinfra does."""
-    from infra.capacity.findings import FindingPrices, guide_findings
+    from infra.capacity.findings import guide_findings
     from infra.language import language_tagged
+    from provision.costing import finding_prices
     from provision.prices import load_prices
     from provision.report.findings import findings_document, render_findings
 
     language = language_tagged(lang)
-    book = load_prices()
-
-    def hourly(provider: str, region: str, sku: str, term: str) -> Decimal | None:
-        price = book.price(provider, region, sku, term)
-        return price.usd if price else None
-
-    found = guide_findings(
-        FindingPrices(
-            g4dn_on_demand=hourly("aws", "us-east-1", "ec2:g4dn.xlarge", "on_demand"),
-            g4dn_reserved_1y_no=hourly(
-                "aws", "us-east-1", "ec2:g4dn.xlarge", "reserved_1y_no_upfront"
-            ),
-            n1_on_demand=hourly("gcp", "us-central1", "compute:n1-standard-4", "on_demand"),
-        )
-    )
+    found = guide_findings(finding_prices(load_prices()))
     if as_json:
         print_json(findings_document(found))
     else:

@@ -10,7 +10,7 @@ import click
 
 from infra.errors import BudgetError, ConfigError
 from provision.cli.inputs import input_flags, model_options, regions_named
-from provision.cli.options import json_option, print_json
+from provision.cli.options import json_option, notice, print_json, save_text
 from provision.inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
         return
     report = costing.report(flags["phase"], flags["purchase"], regions_named(flags["region"]))
     if flags["save"] is not None:
-        from provision.files import write_atomically
-
-        _saved(write_atomically, flags["save"], report)
+        save_text(flags["save"], report.to_json() + "\n")
     click.echo(_rendered(report, form), nl=form != "csv")
     _judge(report, budget, strict=flags["strict"])
 
@@ -83,7 +81,7 @@ def _costing(flags: dict[str, Any]) -> Costing:
     from provision.prices import load_prices
 
     fill_from = flags.pop("fill_from")
-    inputs = read_inputs(input_flags(flags))
+    inputs = read_inputs(input_flags(flags), notice)
     return Costing(inputs=inputs, book=load_prices(), fill_from=fill_from)
 
 
@@ -146,11 +144,3 @@ def _judge(report: CostReport, budget: Decimal | None, *, strict: bool) -> None:
             f"{report.borrowed} have another region's",
             hint="Leave --strict away to see them.",
         )
-
-
-def _saved(write: Any, path: Path, report: CostReport) -> None:  # noqa: ANN401
-    try:
-        write(path, report.to_json() + "\n")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    click.echo(f"saved to {path}", err=True)

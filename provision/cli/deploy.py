@@ -12,6 +12,7 @@ from provision.cli.options import (
     deployment_options,
     home_of,
     json_option,
+    notice,
     print_json,
     terminable,
 )
@@ -69,13 +70,18 @@ def bring_up(
     Raises:
         QinfraError: As `provision.deploy.deploy`.
     """
+    from datetime import UTC, datetime
+
     from provision.deploy import deploy
+    from provision.network import read_network
     from provision.preparation import World
     from provision.state import DeploymentFolder
     from provision.targets.local import agent_command
     from provision.wishes import wish
 
-    wanted = wish(flags, settings_of(config), version=version())
+    settings = settings_of(config)
+    network = read_network(settings.network, datetime.now(UTC), notice)
+    wanted = wish(flags, settings, version=version(), metrics=network.metrics)
     folder = DeploymentFolder(home_of(home, config), name or wanted.desired.phase)
     return deploy(
         folder,

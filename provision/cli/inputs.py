@@ -19,6 +19,12 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 def model_options(command: Command) -> Command:
     """Add the options that every command of the model takes; they arrive as `inputs`."""
     for option in (
+        click.option("--rpc-url", metavar="URL", help="Base of the Qubic RPC, for --network live."),
+        click.option(
+            "--network",
+            metavar="SOURCE",
+            help="guide (the default), live, or a JSON file of the network's figures.",
+        ),
         click.option("--as-guide", is_flag=True, help="Round as the guide does, step by step."),
         click.option(
             "--assume", multiple=True, metavar="KEY=VALUE", help="Change an assumption; repeatable."

@@ -81,6 +81,27 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
+def notice(text: str) -> None:
+    """Print progress, which is not a result, on stderr."""
+    click.echo(text, err=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a file that a person asked for, whole or not at all, and say so on stderr.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    from infra.errors import ConfigError
+    from provision.files import write_atomically
+
+    try:
+        write_atomically(path, text, mode=0o644)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    notice(f"saved to {path}")
+
+
 @contextmanager
 def terminable() -> Iterator[None]:
     """Let SIGTERM unwind the stack as Ctrl-C does, and end with 143."""

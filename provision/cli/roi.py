@@ -8,7 +8,7 @@ import click
 
 from infra.errors import ConfigError
 from provision.cli.inputs import input_flags, model_options
-from provision.cli.options import json_option, print_json
+from provision.cli.options import json_option, notice, print_json
 from provision.inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     from provision.prices import load_prices
     from provision.report.roi import render_roi
 
-    inputs = read_inputs(input_flags(flags))
+    inputs = read_inputs(input_flags(flags), notice)
     costing = Costing(inputs=inputs, book=load_prices())
     found = [
         roi(

@@ -1,0 +1,164 @@
+"""GET over HTTP with bounds on everything: silence, total time, size and attempts."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from infra.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+
+T = TypeVar("T")
+
+NOT_MODIFIED = 304
+_OK = 200
+_AGAIN = (429, 500, 502, 503, 504)
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may take.
+
+    Attributes:
+        timeout_seconds: Without a byte, until an attempt is given up.
+        deadline_seconds: All attempts and the pauses between them.
+        most_bytes: Of the answer, decompressed.
+        attempts: After 429, a server's error or a broken connection, with growing pauses; a
+            `Retry-After` is kept up to half a minute.
+    """
+
+    timeout_seconds: float
+    deadline_seconds: float
+    most_bytes: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to get, and within which bounds.
+
+    Attributes:
+        url: Shown in errors: without secrets.
+        headers: Sent along; never shown.
+    """
+
+    url: str
+    limits: Limits
+    headers: Mapping[str, str] | None = None
+
+
+class Answer:
+    """An answer whose body is still to be read.
+
+    Attributes:
+        status: 200 or 304.
+        headers: By name, whatever its case.
+    """
+
+    def __init__(self, response: httpx.Response, request: Request, ends_at: float) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._request = request
+        self._ends_at = ends_at
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises:
+            RemoteError: It is too large, or takes too long however steadily it drips.
+            httpx.HTTPError: The connection broke before the end.
+        """
+        url, limits, read = self._request.url, self._request.limits, 0
+        for chunk in self._response.iter_bytes():
+            read += len(chunk)
+            if read > limits.most_bytes:
+                raise RemoteError(f"{url}: answered more than {limits.most_bytes:,} bytes")
+            if time.monotonic() > self._ends_at:
+                raise RemoteError(f"{url}: took longer than {limits.deadline_seconds:g} s")
+            yield chunk
+
+
+def fetch(request: Request) -> bytes:
+    """Return the body of an answer, read to its end; a broken one is asked for again.
+
+    Raises:
+        RemoteError: No good answer within the limits; says the last reason.
+    """
+    ends_at = time.monotonic() + request.limits.deadline_seconds
+
+    def whole() -> bytes:
+        with _answered(request, ends_at) as answer:
+            return b"".join(answer.chunks())
+
+    with _told(request):
+        return _retried(whole, request.limits)
+
+
+@contextmanager
+def streamed(request: Request) -> Iterator[Answer]:
+    """Open an answer to read it piece by piece; only the opening is tried again.
+
+    Raises:
+        RemoteError: No good answer within the limits, or its body broke off; says the last reason.
+    """
+    ends_at = time.monotonic() + request.limits.deadline_seconds
+    with _told(request), ExitStack() as stack:
+        yield _retried(lambda: stack.enter_context(_answered(request, ends_at)), request.limits)
+
+
+@contextmanager
+def _answered(request: Request, ends_at: float) -> Iterator[Answer]:
+    import httpx
+
+    left = max(0.001, ends_at - time.monotonic())
+    timeout = min(request.limits.timeout_seconds, left)
+    headers = {"user-agent": "qinfra", **(request.headers or {})}
+    with httpx.stream("GET", request.url, headers=headers, timeout=timeout) as response:
+        if response.status_code not in (_OK, NOT_MODIFIED):
+            raise httpx.HTTPStatusError("", request=response.request, response=response)
+        yield Answer(response, request, ends_at)
+
+
+def _retried(act: Callable[[], T], limits: Limits) -> T:
+    import stamina
+
+    stamina.instrumentation.set_on_retry_hooks([])  # they would write to stdout
+    retry = stamina.retry(on=_pause, attempts=limits.attempts, timeout=limits.deadline_seconds)
+    return retry(act)()
+
+
+def _pause(error: Exception) -> float | bool:
+    """Return how long to wait before the next attempt, whether to wait the usual time, or not."""
+    import httpx
+
+    if isinstance(error, httpx.TransportError):
+        return not isinstance(error, httpx.UnsupportedProtocol)
+    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code not in _AGAIN:
+        return False
+    asked = error.response.headers.get("retry-after", "")
+    return min(float(asked), _LONGEST_PAUSE_SECONDS) if asked.isdecimal() else True
+
+
+@contextmanager
+def _told(request: Request) -> Iterator[None]:
+    """Say what went wrong in words."""
+    import httpx
+
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        status = f"{error.response.status_code} {error.response.reason_phrase}".strip()
+        raise RemoteError(f"{request.url}: answered {status}") from error
+    except httpx.TimeoutException as error:
+        silence = request.limits.timeout_seconds
+        raise RemoteError(f"{request.url}: no answer within {silence:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise RemoteError(f"{request.url}: {str(error) or type(error).__name__}") from error
