@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - as the base class names it
 
     def log_message(self, *arguments: object) -> None:
         del arguments
