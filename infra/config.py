@@ -7,11 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from infra.capacity.assumptions import Assumptions
 from infra.domain import unknown
 from infra.errors import ConfigError
+from infra.ranges import LogNormal, Spread, Triangular, domain_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -74,11 +75,76 @@ class NetworkSettings(_Table):
     attempts: int = Field(default=3, ge=1, le=10)
 
 
+class RangeSettings(_Table):
+    """A key of [ranges]: low and high, with or without mode; or median and sigma."""
+
+    low: float | None = None
+    mode: float | None = None
+    high: float | None = None
+    median: float | None = None
+    sigma: float | None = None
+
+    @property
+    def spread(self) -> Spread:
+        """The range it describes.
+
+        Raises:
+            ConfigError: It describes none, or its numbers are wrong.
+        """
+        triangular, log_normal = (self.low, self.mode, self.high), (self.median, self.sigma)
+        if self.low is not None and self.high is not None and log_normal == (None, None):
+            return Triangular(low=self.low, mode=self.mode, high=self.high)
+        if self.median is not None and self.sigma is not None and triangular == (None,) * 3:
+            return LogNormal(median=self.median, sigma=self.sigma)
+        raise ConfigError(
+            "must be { low = .., mode = .., high = .. }, the mode at will, or "
+            "{ median = .., sigma = .. }"
+        )
+
+
+class RangesSettings(_Table):
+    """[ranges]: how far what enters a return may lie from what is assumed; see `infra.ranges`."""
+
+    adoption: RangeSettings | None = None
+    queries_per_user_per_day: RangeSettings | None = None
+    peak_multiplier: RangeSettings | None = None
+    ticks_per_second: RangeSettings | None = None
+    transactions_per_tick: RangeSettings | None = None
+    queries_per_transaction: RangeSettings | None = None
+    inference_seconds: RangeSettings | None = None
+    gpu_time_ratio: RangeSettings | None = None
+    efficiency: RangeSettings | None = None
+    redundancy: RangeSettings | None = None
+    growth: RangeSettings | None = None
+    embedding_share: RangeSettings | None = None
+    days_per_month: RangeSettings | None = None
+    usd_per_query: RangeSettings | None = None
+    conversion: RangeSettings | None = None
+    usd_per_month: RangeSettings | None = None
+    cost_factor: RangeSettings | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _allowed(cls, value: RangeSettings | None, info: ValidationInfo) -> RangeSettings | None:
+        if value is not None:
+            try:
+                value.spread.check(domain_of(str(info.field_name)))
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    def spreads(self) -> dict[str, Spread]:
+        """Return the ranges that were given."""
+        given = {key: getattr(self, key) for key in type(self).model_fields}
+        return {key: value.spread for key, value in given.items() if value is not None}
+
+
 class Settings(_Table):
     """All of qinfra.toml; every key is optional."""
 
     assumptions: Assumptions = Assumptions()
     network: NetworkSettings = NetworkSettings()
+    ranges: RangesSettings = RangesSettings()
     model: ModelSettings = ModelSettings()
     local: LocalSettings = LocalSettings()
 
@@ -134,8 +200,11 @@ def _explained(first: ErrorDetails, path: Path) -> ConfigError:
 def _known_keys(table: str) -> tuple[str, ...]:
     if table == "assumptions":
         return tuple(item.name for item in fields(Assumptions))
+    if table.startswith("ranges."):
+        return tuple(RangeSettings.model_fields)
     tables: dict[str, type[BaseModel]] = {
         "network": NetworkSettings,
+        "ranges": RangesSettings,
         "model": ModelSettings,
         "local": LocalSettings,
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from infra.capacity.assumptions import Assumptions
     from infra.capacity.network import NetworkMetrics
 
-_MONTHS_PER_YEAR = 12
+MONTHS_PER_YEAR = 12
 
 
 class Plan(StrEnum):
@@ -109,7 +109,12 @@ def plan_named(name: str) -> Plan:
 
 
 def roi(
-    scenario: Scenario, metrics: NetworkMetrics, assumptions: Assumptions, cost_usd: float
+    scenario: Scenario,
+    metrics: NetworkMetrics,
+    assumptions: Assumptions,
+    cost_usd: float,
+    *,
+    pricing: Pricing | None = None,
 ) -> Roi:
     """Return revenue, profit and when it pays.
 
@@ -122,41 +127,42 @@ def roi(
         metrics: Its active addresses are used.
         assumptions: Queries per user and days per month.
         cost_usd: A month of the phase; 0 or more.
+        pricing: What customers pay; the plan's own when None.
 
     Raises:
         ConfigError: The cost is NaN or negative.
     """
     AMOUNT.check("cost_usd", cost_usd)
+    pricing = pricing or PRICING[scenario.plan]
     users = metrics.active_addresses * scenario.adoption
     all_queries = (
         metrics.active_addresses * assumptions.adoption * assumptions.queries_per_user_per_day
     )
-    revenue = users * _per_user(scenario.plan, assumptions, assumptions.queries_per_user_per_day)
+    revenue = users * _per_user(pricing, assumptions, assumptions.queries_per_user_per_day)
     profit = revenue - cost_usd
     return Roi(
         scenario=scenario,
         users=users,
-        printed_revenue_usd=users * _per_user(scenario.plan, assumptions, all_queries),
+        printed_revenue_usd=users * _per_user(pricing, assumptions, all_queries),
         revenue_usd=revenue,
         cost_usd=cost_usd,
         profit_usd=profit,
         return_ratio=profit / cost_usd if cost_usd else None,
-        payback_months=cost_usd * _MONTHS_PER_YEAR / profit if profit > 0 else None,
-        break_even_adoption=_break_even(scenario.plan, metrics, assumptions, cost_usd),
+        payback_months=cost_usd * MONTHS_PER_YEAR / profit if profit > 0 else None,
+        break_even_adoption=_break_even(pricing, metrics, assumptions, cost_usd),
     )
 
 
-def _per_user(plan: Plan, assumptions: Assumptions, queries_per_day: float) -> float:
-    pricing = PRICING[plan]
+def _per_user(pricing: Pricing, assumptions: Assumptions, queries_per_day: float) -> float:
     queries = queries_per_day * assumptions.days_per_month
     return pricing.conversion * (queries * pricing.usd_per_query + pricing.usd_per_month)
 
 
 def _break_even(
-    plan: Plan, metrics: NetworkMetrics, assumptions: Assumptions, cost_usd: float
+    pricing: Pricing, metrics: NetworkMetrics, assumptions: Assumptions, cost_usd: float
 ) -> float | None:
     earned = metrics.active_addresses * _per_user(
-        plan, assumptions, assumptions.queries_per_user_per_day
+        pricing, assumptions, assumptions.queries_per_user_per_day
     )
     share = cost_usd / earned if earned else math.inf
     return share if share <= 1 else None

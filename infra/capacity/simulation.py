@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from heapq import heapreplace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from infra.arrays import numpy_module
 from infra.capacity.response import fleet_stations
 from infra.domain import Interval
 from infra.errors import ConfigError
@@ -91,7 +92,7 @@ def simulate_stations(
     _REQUESTS.check("requests", requests)
     Interval(0, 2**63 - 1).check("seed", seed)
     _check(stations)
-    numpy = _numpy()
+    numpy = numpy_module()
     random = numpy.random.default_rng(seed)
     rate = stations[0].arrivals_per_second
     arrived = numpy.cumsum(random.exponential(1 / rate, requests))
@@ -124,17 +125,6 @@ def simulate_stations(
     )
 
 
-def _numpy() -> Any:  # noqa: ANN401 - a module
-    try:
-        import numpy as np
-    except ImportError as error:
-        raise ConfigError(
-            "simulations need numpy, which is not installed",
-            hint="Run `pip install 'qinfra[analysis]'`.",
-        ) from error
-    return np
-
-
 def _check(stations: Sequence[Station]) -> None:
     for station in stations:
         if not station.arrivals_per_second:
@@ -148,7 +138,7 @@ def _check(stations: Sequence[Station]) -> None:
 
 
 def _services(station: Station, requests: int, random: np.random.Generator) -> Seconds:
-    numpy = _numpy()
+    numpy = numpy_module()
     mean, spread = station.service_seconds, station.variability
     drawn: Seconds
     if spread == 0:
@@ -162,7 +152,7 @@ def _services(station: Station, requests: int, random: np.random.Generator) -> S
 
 def _started(servers: int, arrivals: Seconds, services: Seconds) -> Seconds:
     """Return when each arrival's service begins; arrivals ascend."""
-    numpy = _numpy()
+    numpy = numpy_module()
     free_at = [0.0] * servers  # a heap: the server that is free first is at its top
     started = [0.0] * len(arrivals)
     for index, (arrival, service) in enumerate(

@@ -191,6 +191,18 @@ def egress_tiers(gigabytes: Decimal, free_gb: Decimal) -> tuple[tuple[str, Decim
     return tuple(tiers)
 
 
+def egress_edges_gb(regions: int) -> tuple[Decimal, ...]:
+    """Return the gigabytes a month at which the price of the next one changes.
+
+    Args:
+        regions: Over which they are spread evenly; each has tiers of its own.
+    """
+    edges = [_EGRESS_FREE_GB]
+    for _, size in _EGRESS_TIERS[:-1]:
+        edges.append(edges[-1] + size * regions)
+    return tuple(edges)
+
+
 def _egress(config: PhaseConfig, flow: Traffic) -> Iterator[Usage]:
     """The free 100 GB are the account's, so they are shared out over the regions."""
     share = len(config.regions)

@@ -9,8 +9,9 @@ import pytest
 
 import templates
 from infra.capacity.assumptions import Assumptions
-from infra.config import LocalSettings, ModelSettings, Settings, load_settings
+from infra.config import LocalSettings, ModelSettings, RangesSettings, Settings, load_settings
 from infra.errors import ConfigError
+from infra.ranges import VARIED, LogNormal, Triangular
 
 EXAMPLE = Path(templates.__path__[0]) / "qinfra.example.toml"
 
@@ -44,6 +45,7 @@ def test_the_example_documents_every_key() -> None:
     assert set(tables["assumptions"]) == {item.name for item in fields(Assumptions)}
     assert set(tables["model"]) == set(ModelSettings.model_fields)
     assert set(tables["local"]) == set(LocalSettings.model_fields)
+    assert set(tables["ranges"]) == set(RangesSettings.model_fields) == set(VARIED)
 
 
 def test_the_examples_optional_keys_load_too(written) -> None:
@@ -60,6 +62,18 @@ def test_a_file_changes_only_what_it_names(written) -> None:
     assert settings.assumptions == Assumptions(adoption=0.05)
     assert settings.model == ModelSettings(split="8")
     assert settings.local == LocalSettings(state_folder=Path("s"))
+
+
+def test_ranges_are_triangular_or_log_normal(written) -> None:
+    text = (
+        "[ranges]\nadoption = { low = 0.01, mode = 0.025, high = 0.05 }\n"
+        "growth = { low = 1, high = 2 }\ninference_seconds = { median = 3, sigma = 0.4 }"
+    )
+    assert load_settings(written(text)).ranges.spreads() == {
+        "adoption": Triangular(low=0.01, mode=0.025, high=0.05),
+        "growth": Triangular(low=1, high=2),
+        "inference_seconds": LogNormal(median=3, sigma=0.4),
+    }
 
 
 @pytest.mark.parametrize(
@@ -79,6 +93,27 @@ def test_a_file_changes_only_what_it_names(written) -> None:
         ("[local]\ngateway_port = true", "local.gateway_port: Input should be a valid integer"),
         ("[local]\ngateway_port = 70000", "local.gateway_port: "),
         ("[local]\nmax_processes = 1", "local.max_processes: Input should be greater than or eq"),
+        ("[ranges]\nadoptin = 1", "[ranges] key 'adoptin' is unknown; did you mean 'adoption'?"),
+        ("[ranges]\nadoption = {lo = 1}", "[ranges.adoption] key 'lo' is unknown; did you mean"),
+        ("[ranges]\nadoption = 0.1", "ranges.adoption: Input should be"),
+        (
+            "[ranges]\nadoption = {low = '1', high = 2}",
+            "ranges.adoption.low: Input should be a val",
+        ),
+        ("[ranges]\nadoption = {low = 0.1}", "ranges.adoption: must be { low = .., mode = .., hi"),
+        ("[ranges]\nadoption = {low = 0.1, high = 0.2, sigma = 1}", "ranges.adoption: must be {"),
+        ("[ranges]\nadoption = {low = 0.3, high = 0.2}", "ranges.adoption: low 0.3 is not below"),
+        ("[ranges]\nadoption = {low = 0, mode = 0.3, high = 0.2}", "adoption: mode 0.3 is outside"),
+        ("[ranges]\nadoption = {low = 0, high = 2}", "high is 2.0: must be a number in [0, 1]"),
+        (
+            "[ranges]\nadoption = {low = nan, high = 1}",
+            "ranges.adoption: low is nan: must be a fin",
+        ),
+        (
+            "[ranges]\nadoption = {median = 2, sigma = 1}",
+            "median is 2.0: must be a number in [0, 1]",
+        ),
+        ("[ranges]\ngrowth = {median = 2, sigma = -1}", "sigma is -1: must be above 0 and at most"),
         ("x =", "not TOML"),
         ("x = " + "9" * 5_000, "not TOML"),
     ],

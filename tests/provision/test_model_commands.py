@@ -71,6 +71,63 @@ def test_roi_shows_the_guides_scenarios_and_any_other(run: Run) -> None:
     assert one["revenue_usd"] == pytest.approx(14_434, abs=1)
 
 
+def test_roi_shows_what_moves_the_profit(run: Run) -> None:
+    output = run("roi", "--tornado").output
+    assert output.count("What moves the profit of") == 3
+    assert "guide v3.0 §2.5" in output
+    bars = [line for line in output.splitlines() if "|" in line and line.startswith("adoption")]
+    assert len(bars) == 3
+    assert "------|=====" in bars[1]
+
+
+def test_roi_draws_scenarios_from_a_seed(run: Run) -> None:
+    arguments = ("roi", "--monte-carlo", "2000", "--seed", "3")
+    first = run(*arguments)
+    assert first.output == run(*arguments).output
+    assert first.output.count("2,000 scenarios, seed 3") == 3
+    assert "make a profit" in first.output
+    assert "never pay back" in first.output
+
+
+def test_roi_draws_as_many_scenarios_as_are_said_or_a_hundred_thousand(run: Run) -> None:
+    scenario = ("--phase", "mvp", "--adoption", "0.05", "--plan", "premium")
+    assert (
+        "100,000 scenarios, seed 1" in run("roi", *scenario, "--monte-carlo", "--seed", "1").output
+    )
+
+
+def test_a_range_of_a_flag_wins_over_the_file_and_the_file_over_the_default(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "qinfra.toml").write_text(
+        "[ranges]\nadoption = { low = 0.02, high = 0.11 }\ngrowth = { median = 1.5, sigma = 0.2 }\n"
+    )
+    result = run("roi", "--tornado", "--range", "adoption=0.01::0.12", "--json")
+    document = json.loads(result.output)
+    ranges = {each["key"]: each for each in document["studies"][1]["ranges"]}
+    assert (ranges["adoption"]["from"], ranges["adoption"]["to"]) == (0.01, 0.12)
+    assert ranges["adoption"]["source"] == "--range"
+    assert ranges["growth"]["source"] == "qinfra.toml"
+    assert ranges["growth"]["kind"] == "lognormal"
+    assert ranges["conversion"]["source"].startswith("assumed")
+
+
+def test_the_roi_document_has_everything_and_only_numbers(run: Run) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    text = run("roi", "--tornado", "--monte-carlo", "2000", "--json").output
+    document = json.loads(text, parse_constant=refuse)
+    rows = json.loads(run("roi", "--json").output)
+    assert document["scenarios"] == rows
+    for row, study in zip(rows, document["studies"], strict=True):
+        assert study["scenario"] == row["scenario"]
+        assert study["tornado"]["in_force"]["profit_usd"] == row["profit_usd"]
+        assert len(study["tornado"]["bars"]) == len(study["ranges"]) == 6
+        assert study["monte_carlo"]["scenarios"] == 2_000
+    assert document["studies"][0]["tornado"]["bars"][0]["low"]["payback_months"] is None
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "md"])
 def test_cost_has_forms(run: Run, form: str) -> None:
     result = run("cost", "--phase", "mvp", "--format", form)
@@ -124,6 +181,28 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
         (("capacity", "findings", "--lang", "zh"), "language 'zh' is unknown"),
         (("roi", "--phase", "mvp"), "a scenario is a phase, an adoption and a plan"),
         (("roi", "--phase", "mvp", "--adoption", "2", "--plan", "premium"), "adoption is 2.0"),
+        (("roi", "--range", "growth=1:2:3"), "--range is of no use alone"),
+        (
+            ("roi", "--tornado", "--range", "adoption=2:3:4"),
+            "low is 2.0: must be a number in [0, 1]",
+        ),
+        (
+            ("roi", "--tornado", "--range", "growth=1:4:3"),
+            "--range growth: mode 4 is outside 1 to 3",
+        ),
+        (("roi", "--tornado", "--range", "growth=2::3"), "mode 1.5 is outside 2 to 3"),
+        (("roi", "--tornado", "--range", "growth=nan:2:3"), "low is nan: must be a finite number"),
+        (("roi", "--tornado", "--range", "growth=a:2:3"), "--range growth: 'a' is not a number"),
+        (("roi", "--tornado", "--range", "growth=~2:-1"), "sigma is -1: must be above 0"),
+        (("roi", "--tornado", "--range", "growth=2"), "is neither KEY=LOW:MODE:HIGH nor"),
+        (("roi", "--tornado", "--range", "grwth=1:2:3"), "did you mean 'growth'"),
+        (
+            ("roi", "--tornado", "--range", "parallel_queries=1:2:3"),
+            "parallel_queries has no range",
+        ),
+        (("roi", "--monte-carlo", "10"), "scenarios is 10: must be a number in [1000, 1e+07]"),
+        (("roi", "--monte-carlo", "--seed", "-1"), "seed is -1"),
+        (("roi", "--monte-carlo", "--phase", "mvp"), "a scenario is a phase, an adoption and a pl"),
         (("cost",), "cost of which phase?"),
         (("cost", "--phase", "mvp", "--purchase", "reserved"), "did you mean"),
         (("cost", "--phase", "mvp", "--region", "us-east1"), "is one of gcp"),
@@ -144,11 +223,13 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert message in errors[0]
 
 
-@pytest.mark.parametrize("command", ["capacity", "cost"])
+@pytest.mark.parametrize(
+    "command", ["capacity --phase mvp", "cost --phase mvp", "roi", "roi --tornado"]
+)
 def test_the_model_runs_without_heavy_packages(command: str, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom provision.cli import main\n"
-        f"try: main(['{command}', '--phase', 'mvp'])\nexcept SystemExit: pass\n"
+        f"try: main({command.split()})\nexcept SystemExit: pass\n"
         "heavy = ('torch', 'transformers', 'jsii', 'boto3', 'matplotlib', 'numpy', 'pydantic')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
