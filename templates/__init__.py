@@ -1,4 +1,4 @@
-"""Text for machines: Jinja2 templates that refuse an undefined name."""
+"""Text for machines, and a page for people: Jinja2 templates that refuse an undefined name."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _toml_string(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     class Missing(StrictUndefined):
         """Names itself in a filter that formats it, too."""
@@ -73,7 +73,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=Missing,
-        autoescape=False,  # noqa: S701 - the output is TOML and plain text, escaped by `toml`
+        # All else is TOML and plain text, escaped by `toml`.
+        autoescape=select_autoescape(("html.j2",), default=False),
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,

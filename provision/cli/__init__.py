@@ -9,6 +9,7 @@ COMMANDS = {
     "capacity": "How many nodes, of what kind, and will it be fast enough?",
     "cost": "What a phase costs: every resource, priced, with its source and date.",
     "roi": "What a phase earns for what it costs.",
+    "report": "All of it as one page of HTML, in English or Chinese.",
     "deploy": "Bring a fleet up, and prove that it answers.",
     "status": "Show nodes, pipelines and the gateway.",
     "ask": "Ask one question and stream the answer.",

@@ -39,7 +39,7 @@ def unit_price(line: CostLine) -> str:
 
 def render_cost(report: CostReport, *, verbose: bool = False) -> str:
     """Return the lines, the totals, the guide's figures and the sources."""
-    rows = [(*_cells(line), _remarks(line, verbose=verbose)) for line in report.lines]
+    rows = [(*line_cells(line), _remarks(line, verbose=verbose)) for line in report.lines]
     parts = [_headline(report), table(_LINE_HEADER, rows), "\n".join(_totals(report))]
     if report.guide:
         parts.append("\n".join(_beside(report, guide) for guide in report.guide))
@@ -55,7 +55,8 @@ def _headline(report: CostReport) -> str:
     )
 
 
-def _cells(line: CostLine) -> tuple[str, ...]:
+def line_cells(line: CostLine) -> tuple[str, ...]:
+    """Return a line from its category to the date of its price."""
     return (
         line.category,
         line.item,
@@ -118,9 +119,13 @@ def difference(ours: Decimal, guide: GuideCost) -> str:
     return f"{usd(ours)}, {ours - edge:+,.2f} ({(ours / edge - 1) * 100:+.1f} %)"
 
 
+def cost_sources(report: CostReport) -> list[str]:
+    """Return where the prices are from, each with its date."""
+    return sorted({f"{line.source}, {line.date}" for line in report.lines if line.source})
+
+
 def _sources(report: CostReport) -> list[str]:
-    seen = {f"{line.source}, {line.date}" for line in report.lines if line.source}
-    return [f"{'source':<16}{source}" for source in sorted(seen)]
+    return [f"{'source':<16}{source}" for source in cost_sources(report)]
 
 
 def render_comparison(reports: Sequence[CostReport]) -> str:
@@ -168,7 +173,7 @@ def cost_csv(report: CostReport) -> str:
 
 def cost_markdown(report: CostReport) -> str:
     """Return the report as Markdown."""
-    rows = [(*_cells(line), _remarks(line, verbose=True)) for line in report.lines]
+    rows = [(*line_cells(line), _remarks(line, verbose=True)) for line in report.lines]
     head = [
         "| " + " | ".join(name.capitalize() for name in _LINE_HEADER) + " |",
         "|---|---|---|---:|---|---:|---:|---|---|",
