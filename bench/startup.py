@@ -1,4 +1,4 @@
-"""How long a person waits for `qinfra --help`, beside a bare interpreter in the same run."""
+"""How long a person waits for `qinfra`, beside a bare interpreter in the same run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ RUNS = 15
 
 def measure() -> dict[str, float]:
     """Return medians in seconds of whole processes, taken in turn, and their ratio."""
-    commands = {"help": [str(QINFRA), "--help"], "bare_python": [sys.executable, "-c", "pass"]}
+    commands = {
+        "help": [str(QINFRA), "--help"],
+        "capacity_mvp": [str(QINFRA), "capacity", "--phase", "mvp"],
+        "cost_mvp": [str(QINFRA), "cost", "--phase", "mvp"],
+        "bare_python": [sys.executable, "-c", "pass"],
+    }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(RUNS):
         for name, argv in commands.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from infra.errors import ConfigError
+
+Numbers: TypeAlias = Any  # a number or an array of them: the same formula takes either
 
 
 def numpy_module() -> Any:  # noqa: ANN401 - a module

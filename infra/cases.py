@@ -124,7 +124,7 @@ class Case:
         domains = {**VARIED, "adoption": self._adoptions()}
         found = []
         for key, stated in {**default_ranges(in_force, domains), **asked}.items():
-            domain_of(key)
+            domain_of(key)  # refuses what has none
             try:
                 spread = stated.spread.centred(in_force[key])
             except ConfigError as error:

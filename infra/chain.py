@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.arrays import numpy_module
 from infra.capacity.assumptions import Assumptions
@@ -20,6 +20,7 @@ from infra.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.arrays import Numbers
     from infra.cases import Case
 
 
@@ -35,14 +36,14 @@ class Figures:
         carried: Whether the fleet of the values in force would carry the peak at full load.
     """
 
-    users: Any
-    peak_queries_per_hour: Any
-    nodes: Any
-    cost_usd: Any
-    revenue_usd: Any
-    profit_usd: Any
-    payback_months: Any
-    carried: Any
+    users: Numbers
+    peak_queries_per_hour: Numbers
+    nodes: Numbers
+    cost_usd: Numbers
+    revenue_usd: Numbers
+    profit_usd: Numbers
+    payback_months: Numbers
+    carried: Numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ class Chain:
     """A case, with all that does not vary computed once.
 
     Attributes:
-        begins_with: Peak of the phase on the guide's own network and assumptions.
+        begins_with: Peak of the phase on the guide's own network and assumptions; of the demo,
+            what it carries in force.
         guide_peak: The demand's peak there.
         pipelines: Of the fleet in force.
         nodes: Of a fleet without pipelines, and of each pipeline.
@@ -63,7 +65,7 @@ class Chain:
     nodes: tuple[int, int]
     curve: CostCurve
 
-    def figures(self, values: Mapping[str, Any]) -> Figures:
+    def figures(self, values: Mapping[str, Numbers]) -> Figures:
         """Return the figures of the scenarios that these values make.
 
         Args:
@@ -89,7 +91,7 @@ class Chain:
             carried=peak <= self.pipelines * rate,
         )
 
-    def _peak(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a number or an array
+    def _peak(self, values: Mapping[str, Numbers]) -> Numbers:
         if self._is_demo:
             assumed = self.case.assumptions
             quicker = assumed.inference_seconds / values["inference_seconds"]
@@ -98,7 +100,7 @@ class Chain:
         asked = self._queries_per_day(values) / HOURS_PER_DAY * values["peak_multiplier"]
         return self.begins_with * (asked / self.guide_peak)
 
-    def _queries_per_day(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def _queries_per_day(self, values: Mapping[str, Numbers]) -> Numbers:
         metrics, own = self.case.metrics, self.case.scenario.adoption
         moved = values["adoption"] / own if own else 1.0
         users = metrics.active_addresses * (self.case.assumptions.adoption * moved)
@@ -109,7 +111,7 @@ class Chain:
             transactions * values["queries_per_transaction"],
         )
 
-    def _pipeline_queries_per_hour(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def _pipeline_queries_per_hour(self, values: Mapping[str, Numbers]) -> Numbers:
         if self._is_demo:  # one pipeline, whose load is what it carries (§4.1)
             return self._peak(values)
         seconds = values["inference_seconds"] * values["gpu_time_ratio"]
@@ -117,7 +119,7 @@ class Chain:
         share = values["embedding_share"]
         return parallel * values["efficiency"] / numpy_module().maximum(share, 1 - share)
 
-    def _pipelines(self, values: Mapping[str, Any], load: Any) -> Any:  # noqa: ANN401
+    def _pipelines(self, values: Mapping[str, Numbers], load: Numbers) -> Numbers:
         if self._is_demo:
             return 1
         whole = whole_nodes_each(load * values["redundancy"] * values["growth"])
@@ -154,7 +156,7 @@ def chain(case: Case) -> Chain:
     )
 
 
-def _per_user(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a number or an array
+def _per_user(values: Mapping[str, Numbers]) -> Numbers:
     queries = values["queries_per_user_per_day"] * values["days_per_month"]
     paid = queries * values["usd_per_query"] + values["usd_per_month"]
     return values["conversion"] * paid

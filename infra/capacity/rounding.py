@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from infra.arrays import numpy_module
+
+if TYPE_CHECKING:
+    from infra.arrays import Numbers
 
 _NOISE = 0.5e-9
 
@@ -34,7 +37,7 @@ def whole_nodes(value: float) -> int:
     return math.ceil(round(value, 9))
 
 
-def whole_nodes_each(values: Any) -> Any:  # noqa: ANN401 - an array
+def whole_nodes_each(values: Numbers) -> Numbers:
     """Return `whole_nodes` of each value of an array, as whole numbers.
 
     Half a ninth decimal is taken off instead of rounded to; only at that half itself, which no

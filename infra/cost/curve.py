@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.arrays import numpy_module
 from infra.capacity.assumptions import Assumptions
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from infra.arrays import Numbers
     from infra.declaration import PhaseConfig
     from infra.pricing.catalogue import PriceBook
 
@@ -53,10 +54,10 @@ class CostCurve:
 
     def monthly_usd(
         self,
-        pipelines: Any,  # noqa: ANN401 - a number or an array
-        queries_per_hour: Any,  # noqa: ANN401
-        inference_seconds: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        pipelines: Numbers,
+        queries_per_hour: Numbers,
+        inference_seconds: Numbers,
+    ) -> Numbers:
         """Return the cost of each fleet at its load.
 
         Args:
