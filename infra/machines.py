@@ -21,12 +21,16 @@ class Gpu:
     Attributes:
         memory_gb_per_second: Peak bandwidth of its memory.
         bfloat16: Whether its arithmetic units know the format.
+        teraflops_16bit: Peak, in the 16-bit format it knows.
+        teraflops_32bit: Peak.
     """
 
     name: str
     memory_gib: float
     memory_gb_per_second: float
     bfloat16: bool
+    teraflops_16bit: float
+    teraflops_32bit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class Machine:
     Attributes:
         memory_gb_per_second: Bandwidth the CPUs see of their memory; assumed, since no cloud
             publishes it.
+        cpu_teraflops: In float32; assumed, two cores of 2.5 GHz with 32 operations a cycle.
         local_disk_gb: The disk inside the host, lost with the instance; 0 without one.
         source: Where the figures come from, with a date.
     """
@@ -45,12 +50,20 @@ class Machine:
     vcpus: int
     memory_gib: float
     memory_gb_per_second: float
+    cpu_teraflops: float
     gpu: Gpu | None
     local_disk_gb: int
     source: str
 
 
-T4 = Gpu(name="T4", memory_gib=16, memory_gb_per_second=300, bfloat16=False)
+T4 = Gpu(
+    name="T4",
+    memory_gib=16,
+    memory_gb_per_second=300,
+    bfloat16=False,
+    teraflops_16bit=65,
+    teraflops_32bit=8.1,
+)
 
 MACHINES: Mapping[str, Machine] = {
     machine.name: machine
@@ -61,6 +74,7 @@ MACHINES: Mapping[str, Machine] = {
             vcpus=4,
             memory_gib=16,
             memory_gb_per_second=20,
+            cpu_teraflops=0.16,
             gpu=T4,
             local_disk_gb=125,
             source="guide v3.0 §2.3 and NVIDIA's T4 datasheet of 2019",
@@ -71,6 +85,7 @@ MACHINES: Mapping[str, Machine] = {
             vcpus=4,
             memory_gib=15,
             memory_gb_per_second=20,
+            cpu_teraflops=0.16,
             gpu=None,
             local_disk_gb=0,
             source="guide v3.0 §4.1, 2025-08-21",

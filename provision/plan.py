@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.capacity.placement import balanced_split, parse_split, stage_ranges
+from infra.capacity.placement import (
+    GUIDE_SPLIT,
+    balanced_split,
+    guide_split,
+    parse_split,
+    stage_ranges,
+)
 from infra.fleet import FleetPlan, PlannedNode, plan_fleet
 from infra.roles import NodeRole
 from provision.inventory import Inventory, InventoryNode
@@ -58,6 +64,8 @@ def plan_deployment(desired: Desired, counts: NodeCounts, shape: ModelShape) -> 
     """
     if desired.split is None:
         cuts = balanced_split(shape, desired.stages or DEFAULT_STAGES)
+    elif desired.split == GUIDE_SPLIT and desired.stages in (None, 2):
+        cuts = guide_split(shape)
     else:
         cuts = parse_split(desired.split, shape.layers, desired.stages)
     fleet = plan_fleet(counts, stage_ranges(cuts, shape.layers), desired.max_processes)

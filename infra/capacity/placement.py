@@ -20,6 +20,9 @@ ASSUMED_RUNTIME_BYTES = 350 * MIB
 # The orchestrator loads no torch: gRPC, FastAPI and Python.
 ASSUMED_ORCHESTRATOR_BYTES = 150 * MIB
 
+GUIDE_SPLIT = "guide"  # the name of the split that follows
+_GUIDE_SHARE = 0.3
+
 _KINDS: dict[str, type[Any]] = {"int": int, "str": str, "bool": bool}
 _RENAMED = {"checkpoint_bytes": "bytes"}
 
@@ -116,6 +119,24 @@ def balanced_split(shape: ModelShape, stages: int) -> tuple[int, ...]:
         _even_cuts(shape.layers - last, stages - 1) for last in range(1, shape.layers - stages + 2)
     )
     return min(candidates, key=lambda cuts: (_unevenness(shape, cuts), -cuts[-1]))
+
+
+def guide_split(shape: ModelShape) -> tuple[int, ...]:
+    """Return the cut that gives the first of two stages 30 % of the work, as the guide pins it.
+
+    Work is counted in layers, the LM head as the layers it weighs as much as; both stages keep a
+    layer.
+
+    Raises:
+        ConfigError: The model has one layer only.
+
+    Source:
+        Guide §2.4 and 4.1.
+    """
+    if shape.layers < 2:
+        raise ConfigError(f"model '{shape.id}' has one layer: it cannot be split")
+    work = shape.layers + shape.lm_head_parameters / shape.layer_parameters
+    return (min(max(round(work * _GUIDE_SHARE), 1), shape.layers - 1),)
 
 
 def _even_cuts(layers: int, stages: int) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--phase", required=True, help="demo, mvp, production or enterprise.")
 @click.option("--target", default="local", show_default=True, help="Where to run: local.")
 @click.option("--model", help="Checkpoint folder or hub id; `demo` is the embedded one.")
-@click.option("--split", help="First layer of each later stage: 8 for two stages, 5,10 for three.")
+@click.option("--split", help="First layer of each later stage: 8, or 5,10; guide for its 30/70.")
 @click.option("--stages", type=click.IntRange(1, 3), help="Nodes a token passes through.")
 @click.option("--max-processes", type=click.IntRange(2), help="Most agents on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the gateway.")
