@@ -96,8 +96,8 @@ class Layout:
 
     Attributes:
         kind: How.
-        nodes: Machines.
-        stages: Of one copy of the model; a single one when it is whole.
+        copies: Of the model, each on nodes of its own.
+        stages: Of one copy; a single one when it is whole.
         sequences: Held at once by all nodes: as many as wanted, or as fit; 0 when it does not fit.
         memory_bytes: Of the fullest node, runtime included.
         token_seconds: From one token of a lone sequence to the next; infinite when it cannot run.
@@ -106,13 +106,18 @@ class Layout:
     """
 
     kind: Kind
-    nodes: int
+    copies: int
     stages: tuple[Stage, ...]
     sequences: int
     memory_bytes: int
     token_seconds: float
     tokens_per_second: float
     usd_per_million_tokens: Decimal | None
+
+    @property
+    def nodes(self) -> int:
+        """Machines it uses."""
+        return self.copies * len(self.stages)
 
     @property
     def fits(self) -> bool:
@@ -199,15 +204,15 @@ class Node:
 
 
 def layout(node: Node, kind: Kind, cuts: tuple[int, ...], nodes: int) -> Layout:
-    """Return what so many nodes do with these cuts; replicas have none."""
+    """Return what so many nodes do with these cuts; as many copies as the nodes are enough for."""
     stages = node.stages(cuts)
     room = min(stage.room for stage in stages)
-    copies = nodes if kind is Kind.REPLICAS else 1
+    copies = nodes // len(stages)
     each = min(math.ceil(node.sequences / copies), room)
     held = min(each * copies, node.sequences)
     return Layout(
         kind=kind,
-        nodes=nodes,
+        copies=copies,
         stages=stages,
         sequences=held,
         memory_bytes=max(_memory_bytes(node, stage, each) for stage in stages),

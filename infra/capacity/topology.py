@@ -70,7 +70,7 @@ def topology_advice(
         nodes = least
     layouts = tuple(
         priced(layout(node, kind, cuts, nodes), usd_per_hour)
-        for kind, cuts in _candidates(shape, work, nodes)
+        for kind, cuts in _candidates(shape, work, nodes, least)
     )
     best = max(filter(_fits, layouts), key=_tokens_per_second, default=None)
     return Advice(
@@ -85,11 +85,11 @@ def topology_advice(
 
 
 def _candidates(
-    shape: ModelShape, work: Workload, nodes: int
+    shape: ModelShape, work: Workload, nodes: int, least: int | None
 ) -> list[tuple[Kind, tuple[int, ...]]]:
     found: list[tuple[Kind, tuple[int, ...]]] = [(Kind.REPLICAS, ())]
-    if nodes <= shape.layers:
-        found.append((Kind.BALANCED, balanced_split(shape, nodes)))
+    lengths = {stages for stages in (least, nodes) if stages and 1 < stages <= shape.layers}
+    found += [(Kind.BALANCED, balanced_split(shape, stages)) for stages in sorted(lengths)]
     if nodes == 2 and shape.layers > 1:
         found.append((Kind.GUIDE, guide_split(shape)))
     if work.cuts is not None and len(work.cuts) == nodes - 1:
@@ -138,7 +138,7 @@ def _reason(node: Node, layouts: tuple[Layout, ...], best: Layout | None, least:
         times = whole.tokens_per_second / other.tokens_per_second
         return (
             f"it fits one {machine} ({weights:.1f} of {usable:.1f} GiB): {whole.nodes} whole "
-            f"copies give {times:.2f} x the tokens of a pipeline on the same nodes, and a token "
+            f"copies give {times:.2f} x the tokens of a pipeline on as many nodes, and a token "
             f"waits for no hop: {whole.token_seconds * 1000:.1f} ms instead of "
             f"{other.token_seconds * 1000:.1f}"
         )

@@ -43,6 +43,7 @@ def _layout_document(layout: Layout, advice: Advice) -> dict[str, Any]:
     seconds = layout.token_seconds
     return {
         **asdict(layout),
+        "nodes": layout.nodes,
         "token_seconds": None if math.isinf(seconds) else seconds,
         "fits": layout.fits,
         "recommended": layout is advice.recommended,
@@ -108,7 +109,8 @@ def _name(layout: Layout) -> str:
         return f"{layout.nodes} whole"
     if layout.kind is Kind.GUIDE:
         return "guide's 30/70"
-    return f"{layout.kind.value} pipeline"
+    times = f"{layout.copies} x " if layout.copies > 1 else ""
+    return f"{times}{layout.kind.value} pipeline"
 
 
 def _layers(layout: Layout) -> str:

@@ -103,6 +103,13 @@ def test_what_does_not_fit_whole_is_split_over_the_fewest_nodes() -> None:
     assert "12 are the fewest that hold it" in advice.reason
 
 
+def test_more_nodes_than_a_copy_needs_hold_several() -> None:
+    advice = topology_advice(llama(32), G4DN, Workload(nodes=7))
+    assert advice.least_stages == 2
+    assert advice.recommended is not None
+    assert (advice.recommended.copies, advice.recommended.nodes) == (3, 6)
+
+
 def test_what_fits_nowhere_is_said() -> None:
     advice = topology_advice(llama(2, 8192), G4DN, Workload(context_tokens=10_000_000))
     assert advice.recommended is None
