@@ -115,6 +115,7 @@ class ManagedServices:
         cache: Node type of the Redis beside the orchestrators; None without.
         cache_nodes: Of that cache, in each region; nodes of the role `cache` are not among them.
         cdn: One in front of all regions.
+        support: A support plan of the cloud for the account.
     """
 
     nat_gateways: int
@@ -124,6 +125,7 @@ class ManagedServices:
     cache: str | None = None
     cache_nodes: int = 0
     cdn: bool = False
+    support: bool = False
 
     def __post_init__(self) -> None:
         for name in ("nat_gateways", "waf_rules", "cache_nodes"):

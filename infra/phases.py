@@ -123,7 +123,7 @@ _PROMISES: Mapping[Phase, _Promise] = {
         machine="g4dn.xlarge",
         disk_gib=_ASSUMED_AWS_DISK_GIB,
         purchase=Purchase.RESERVED_3Y_NO,
-        services=replace(_GUARDED, cache=None, cache_nodes=0, cdn=True),
+        services=replace(_GUARDED, cache=None, cache_nodes=0, cdn=True, support=True),
         target=_target((20_000, 50_000), (3, 0.99), 0.9999),
     ),
 }

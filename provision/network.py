@@ -65,10 +65,11 @@ def _live(settings: NetworkSettings, now: datetime, say: Callable[[str], object]
     say(f"asking {url}, at most {settings.timeout_seconds * settings.attempts:g} s")
     kept = data_folder() / "network.json"
     try:
-        found = _asked(url, settings, now)
+        body = _asked(url, settings)
+        found = _believed(body, url, now)
     except RemoteError as error:
         return _last_good(kept, url, error, now)
-    _keep(kept, url, found, now)
+    _keep(kept, url, body, now)
     return _introduced(found, url, now)
 
 
@@ -92,8 +93,7 @@ def statistics_url(rpc_url: str) -> str:
     return rpc_url.rstrip("/") + STATISTICS
 
 
-def _asked(url: str, settings: NetworkSettings, now: datetime) -> Observation:
-    """Ask the RPC; a lie is as good as no answer."""
+def _asked(url: str, settings: NetworkSettings) -> bytes:
     from provision.fetch import Limits, Request, fetch
 
     limits = Limits(
@@ -102,7 +102,15 @@ def _asked(url: str, settings: NetworkSettings, now: datetime) -> Observation:
         most_bytes=_LARGEST_BYTES,
         attempts=settings.attempts,
     )
-    body = fetch(Request(url=url, limits=limits))
+    return fetch(Request(url=url, limits=limits))
+
+
+def _believed(body: bytes | str, url: str, now: datetime) -> Observation:
+    """Read an answer; a lie is as good as none.
+
+    Raises:
+        RemoteError: It cannot be.
+    """
     try:
         return read_observation(body, source=url, strict=False, now=now)
     except ConfigError as error:
@@ -117,17 +125,16 @@ def _introduced(found: Observation, source: str, now: datetime) -> Observation:
     return replace(found, notes=(line, *found.notes))
 
 
-def _keep(path: Path, url: str, found: Observation, now: datetime) -> None:
+def _keep(path: Path, url: str, body: bytes, now: datetime) -> None:
     """Keep an answer for the day there is none; where it cannot be kept, go on without."""
     document = {
         "url": url,
         "fetched_at": now.isoformat(timespec="seconds"),
-        "figures": json.loads(found.to_json()),
-        "notes": found.notes,
+        "body": body.decode("utf-8", "replace"),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(document, indent=2) + "\n")
+        write_atomically(path, json.dumps(document) + "\n")
     except OSError:
         return
 
@@ -158,13 +165,10 @@ def _last_good(path: Path, url: str, failed: RemoteError, now: datetime) -> Obse
 
 def _kept(path: Path, url: str, now: datetime) -> tuple[datetime, Observation] | None:
     try:
-        document = json.loads(read_bounded(path, _LARGEST_BYTES))
+        document = json.loads(read_bounded(path, 2 * _LARGEST_BYTES))
         if document["url"] != url:
             return None
         fetched_at = datetime.fromisoformat(document["fetched_at"])
-        figures = json.dumps(document["figures"])
-        found = read_observation(figures, source=url, strict=True, now=now)
-        notes = tuple(str(note) for note in document["notes"])
+        return fetched_at, _believed(document["body"], url, now)
     except (QinfraError, ValueError, KeyError, TypeError):
         return None  # absent, cut short or of another version: as if there were none
-    return fetched_at, replace(found, notes=notes)

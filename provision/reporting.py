@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from infra.capacity.findings import Finding, guide_findings
@@ -124,12 +124,13 @@ def report_on(
         )
         for scenario in GUIDE_SCENARIOS
     ]
+    plain = replace(costing, fill_from=None)  # a region of one cloud has no prices for another
     sure_of = Phase.MVP if focus.phase is Phase.DEMO else focus.phase  # the demo earns nothing
     return Report(
         inputs=inputs,
         model=capacity_model(inputs.metrics, inputs.assumptions, inputs.rounding),
         phases=tuple(
-            _phase(focus if phase is focus.phase else Focus(phase=phase), costing)
+            _phase(focus, costing) if phase is focus.phase else _phase(Focus(phase=phase), plain)
             for phase in Phase
         ),
         focus=focus.phase,

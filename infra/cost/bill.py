@@ -81,6 +81,10 @@ def _aws(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
         yield from _region_data(config, region)
         yield from _region_traffic(config, region, flow)
         yield from _region_operations(region, flow)
+    if config.services.support:
+        yield _usage(
+            "operations", "support plan", "global", "support:enterprise", Decimal(1), "month"
+        )
     if config.services.cdn:
         yield from _cdn(config, flow)
     elif flow.out_gb:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from infra.declaration import Phase
@@ -16,12 +16,14 @@ class GuideCost:
     Attributes:
         section: Where it stands.
         what: Under which condition.
+        instances: Whether it is the cost of instances; else it stands beside them.
     """
 
     section: str
     what: str
     low_usd: Decimal
     high_usd: Decimal
+    instances: bool = True
 
 
 def _cost(section: str, what: str, low: int, high: int) -> GuideCost:
@@ -42,7 +44,7 @@ _IN_ROI = {
     Phase.PRODUCTION: _cost("§5.2", "cost in the ROI model", 3_011, 3_011),
     Phase.ENTERPRISE: _cost("§5.2", "cost in the ROI model", 4_320, 4_320),
 }
-_SUPPORT = _cost("§5.1", "enterprise support, beside it", 2_000, 3_000)
+_SUPPORT = replace(_cost("§5.1", "enterprise support, beside it", 2_000, 3_000), instances=False)
 
 
 def guide_costs(phase: Phase, purchase: Purchase) -> tuple[GuideCost, ...]:

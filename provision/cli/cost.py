@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.cost.estimate import CostReport
     from provision.costing import Costing
 
-FORMATS = ("table", "json", "csv", "md")
+FORMATS = ("table", "json", "csv", "md", "html")
 
 
 @click.group("cost", invoke_without_command=True)
@@ -25,10 +25,11 @@ FORMATS = ("table", "json", "csv", "md")
 @click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--compare", is_flag=True, help="All ways of purchase side by side.")
-@click.option("--format", "form", default="table", help="table, json, csv or md.")
+@click.option("--format", "form", default="table", help="table, json, csv, md or html.")
 @click.option("--budget", metavar="USD", help="Most a month may cost; end with 4 above it.")
 @click.option("--strict", is_flag=True, help="End with 4 if a line has no price of its own.")
 @click.option("--fill-from", metavar="REGION", help="Price what a region lacks as in this one.")
+@click.option("--lang", default="en", show_default=True, help="Of html: en or zh-TW.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the report with its prices.")
 @model_options
 @json_option
@@ -42,6 +43,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
         return
     form = "json" if as_json else _form(flags["form"])
     budget = _budget(flags["budget"])
+    config = flags["config"]
     costing = _costing(flags)
     if flags["phase"] is None:
         raise ConfigError("cost of which phase?", hint="For example `qinfra cost --phase mvp`.")
@@ -51,7 +53,8 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     report = costing.report(flags["phase"], flags["purchase"], regions_named(flags["region"]))
     if flags["save"] is not None:
         save_text(flags["save"], report.to_json() + "\n")
-    click.echo(_rendered(report, form), nl=form != "csv")
+    text = _page(costing, flags, config) if form == "html" else _rendered(report, form)
+    click.echo(text, nl=form != "csv")
     _judge(report, budget, strict=flags["strict"])
 
 
@@ -115,6 +118,13 @@ def _rendered(report: CostReport, form: str) -> str:
     if form == "md":
         return cost.cost_markdown(report)
     return cost.render_cost(report)
+
+
+def _page(costing: Costing, flags: dict[str, Any], config: Path | None) -> str:
+    from infra.language import language_tagged
+    from provision.cli.report import report_page
+
+    return report_page(costing, flags, config, language_tagged(flags["lang"]))
 
 
 def _compare(costing: Costing, flags: dict[str, Any], form: str) -> None:

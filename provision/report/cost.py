@@ -106,9 +106,10 @@ def _beside(report: CostReport, guide: GuideCost) -> str:
     span = usd(guide.low_usd)
     if guide.high_usd != guide.low_usd:
         span += f" to {usd(guide.high_usd)}"
-    return f"{'guide ' + guide.section:<16}{span} ({guide.what}); instances here: " + difference(
-        report.compute_usd, guide
-    )
+    said = f"{'guide ' + guide.section:<16}{span} ({guide.what})"
+    if not guide.instances:
+        return said
+    return f"{said}; instances here: {difference(report.compute_usd, guide)}"
 
 
 def difference(ours: Decimal, guide: GuideCost) -> str:

@@ -111,12 +111,16 @@ def _cards(report: Report, w: Mapping[str, str]) -> list[_Card]:
 def _network(report: Report, w: Mapping[str, str]) -> Grid:
     metrics, activity = report.inputs.metrics, report.model.activity
     rows = (
-        (w["epoch"], f"{metrics.epoch:,}, {metrics.tick:,}"),
-        (w["ticks"], f"{metrics.ticks_in_epoch:,}, {metrics.empty_ticks_in_epoch:,}"),
+        (w["epoch"], f"{metrics.epoch:,}"),
+        (w["tick"], f"{metrics.tick:,}"),
+        (w["ticks"], f"{metrics.ticks_in_epoch:,}"),
+        (w["empty"], f"{metrics.empty_ticks_in_epoch:,}"),
         (w["quality"], f"{metrics.tick_efficiency:.2%}"),
         (w["addresses"], f"{metrics.active_addresses:,}"),
-        (w["supply"], f"{metrics.circulating_supply_qu:,}, {metrics.burned_qu:,}"),
-        (w["price"], f"{metrics.price_usd:f}, {metrics.market_cap_usd:,.0f}"),
+        (w["supply"], f"{metrics.circulating_supply_qu:,}"),
+        (w["burned"], f"{metrics.burned_qu:,}"),
+        (w["price"], f"{metrics.price_usd:f}"),
+        (w["market_cap"], f"{metrics.market_cap_usd:,.0f}"),
         (w["utilisation"], f"{activity.utilisation:.4f}"),
     )
     return grid((w["figure"], w["value"]), rows, numeric=(1,))

@@ -155,7 +155,8 @@ def _beside_the_guide(report: Report, w: Mapping[str, str], language: Language) 
             if guide.high_usd != guide.low_usd:
                 span += f"–{guide.high_usd:,.0f}"
             what = guide_name(guide.what, language)
-            ours = difference(each.cost.compute_usd, guide).replace("inside", w["inside"])
+            ours = difference(each.cost.compute_usd, guide) if guide.instances else "-"
+            ours = ours.replace("inside", w["inside"])
             rows.append((each.cost.phase.value, each.cost.purchase.value, what, span, ours))
     head = (w["phase"], w["way"], w["guide"], "USD", w["instances"])
     return grid(head, rows, numeric=(3, 4))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infra.montecarlo import Distribution
 from provision.report.charts import tornado_chart
 from provision.report.figures import Grid, grid
-from provision.report.words import input_name
+from provision.report.words import input_name, range_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def _swings(found: Tornado, w: Mapping[str, str], language: Language) -> Grid:
                 f"{low:.4g} – {high:.4g}",
                 f"{bar.low.roi.profit_usd:,.0f}",
                 f"{bar.high.roi.profit_usd:,.0f}",
-                bar.ranged.source,
+                range_source(bar.ranged.source, language),
             )
         )
     head = (w["input"], w["range"], w["profit_low"], w["profit_high"], w["source"])

@@ -50,6 +50,11 @@ def input_name(key: str, language: Language) -> str:
     return _INPUTS[key].in_(language)
 
 
+def range_source(source: str, language: Language) -> str:
+    """Return where a range is from."""
+    return _RANGE_SOURCES.get(source, source) if language is Language.ZH_TW else source
+
+
 def _both(en: str, zh_tw: str) -> Text:
     return Text(en=en, zh_tw=zh_tw)
 
@@ -87,7 +92,7 @@ _ITEMS = {
     "CDN, data out": "CDN 流出",
     "CDN, HTTPS requests": "CDN HTTPS 請求",
     "DNS zone and health checks": "DNS 區域與健康檢查",
-    "enterprise support": "企業支援",
+    "support plan": "支援方案",
 }
 _CATEGORIES = {
     "compute": "運算",
@@ -105,6 +110,17 @@ _GUIDE = {
     "spot": "Spot",
     "cost in the ROI model": "投資回報模型中的成本",
     "enterprise support, beside it": "企業支援（另計）",
+}
+# Where the default ranges are from; a person's own are called by their file or flag.
+_RANGE_SOURCES = {
+    "guide v3.0 §2.5, first and last row of the table of adoption": "指南 v3.0 §2.5 採用率表",
+    "guide v3.0 §2.5, first and last row of the table of inference times": (
+        "指南 v3.0 §2.5 推理時間表"
+    ),
+    "assumed: half to twice the guide's four questions": "假設：指南四次之半至兩倍",
+    "assumed: from an even day to a bursty one": "假設：由平緩至劇烈的一日",
+    "assumed: half to one and a half times the plan's": "假設：方案值的 0.5 至 1.5 倍",
+    "assumed: discounts, taxes and what has no price": "假設：折扣、稅與未定價項目",
 }
 _INPUTS: Mapping[str, Text] = {
     "adoption": _both("addresses that ask", "提問地址比例"),
@@ -157,12 +173,16 @@ _WORDS: Mapping[str, Text] = {
     "source": _both("source", "來源"),
     "figure": _both("figure", "指標"),
     "value": _both("value", "數值"),
-    "epoch": _both("epoch, tick", "Epoch、Tick"),
-    "ticks": _both("ticks in the epoch, of them empty", "本 Epoch 的 Tick 數、其中空的"),
+    "epoch": _both("epoch", "Epoch"),
+    "tick": _both("tick", "Tick"),
+    "ticks": _both("ticks in the epoch", "本 Epoch 的 Tick 數"),
+    "empty": _both("of them empty", "其中空的"),
     "quality": _both("tick quality", "Tick 品質"),
     "addresses": _both("active addresses", "活躍地址"),
-    "supply": _both("circulating supply, burned (QU)", "流通量、已銷毀（QU）"),
-    "price": _both("price of a QU, market cap (USD)", "QU 價格、市值（USD）"),
+    "supply": _both("circulating supply, QU", "流通量（QU）"),
+    "burned": _both("burned, QU", "已銷毀（QU）"),
+    "price": _both("price of a QU, USD", "QU 價格（USD）"),
+    "market_cap": _both("market cap, USD", "市值（USD）"),
     "utilisation": _both("network utilisation", "網路利用率"),
     "demand": _both("Demand", "需求"),
     "demand_text": _both(
