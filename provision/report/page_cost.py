@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from provision.report.charts import Bar, bar_chart
 from provision.report.cost import comparison_row, cost_sources, difference, line_cells, usd
 from provision.report.figures import Grid, grid
+from provision.report.roi import roi_cells
 from provision.report.words import category_name, cost_item, guide_name
 
 if TYPE_CHECKING:
@@ -172,18 +173,9 @@ def roi_grid(returns: Sequence[Roi], w: Mapping[str, str]) -> Grid:
 
 
 def _roi_row(each: Roi, w: Mapping[str, str]) -> tuple[str, ...]:
-    months, share = each.payback_months, each.break_even_adoption
-    return (
-        each.scenario.phase.value,
-        f"{each.scenario.adoption:.1%}",
-        each.scenario.plan.value,
-        f"{each.printed_revenue_usd:,.0f}",
-        f"{each.revenue_usd:,.0f}",
-        f"{each.cost_usd:,.0f}",
-        f"{each.profit_usd:,.0f}",
-        w["never"] if months is None else f"{months:.2f} {w['months']}",
-        w["none"] if share is None else f"{share:.3%}",
-    )
+    *cells, _, payback, adoption = roi_cells(each)
+    known = {"never": w["never"], "none": w["none"]}
+    return (*cells, *_translated((known.get(payback, payback), known.get(adoption, adoption)), w))
 
 
 def sources(report: Report) -> list[str]:

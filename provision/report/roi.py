@@ -22,10 +22,11 @@ def render_roi(found: Sequence[Roi]) -> str:
         "As printed counts the users twice (finding G01); all other columns use each user's own "
         "queries.\nCosts are those of `qinfra cost`; lines without a price are not in them."
     )
-    return f"{table(header, [_row(each) for each in found])}\n\n{note}"
+    return f"{table(header, [roi_cells(each) for each in found])}\n\n{note}"
 
 
-def _row(each: Roi) -> tuple[str, ...]:
+def roi_cells(each: Roi) -> tuple[str, ...]:
+    """Return a scenario from its phase to its break-even adoption."""
     months, share, ratio = each.payback_months, each.break_even_adoption, each.return_ratio
     return (
         each.scenario.phase.value,
