@@ -10,7 +10,7 @@ from infra.capacity.hardware import gpu_node
 from infra.capacity.model import capacity_model
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.nodes import pipeline_queries_per_hour
-from infra.capacity.placement import pipelined_gain
+from infra.capacity.placement import pipelined_gain, shared_split
 from infra.capacity.rounding import Rounding
 from infra.capacity.shapes import DEEPSEEK_1_5B
 from infra.language import Text
@@ -187,8 +187,7 @@ def _money(hourly: Decimal | None, hours: int) -> str:
 
 def _about_models() -> tuple[Finding, ...]:
     shape = DEEPSEEK_1_5B
-    work = shape.layers + shape.lm_head_parameters / shape.layer_parameters
-    pinned = round(work * Assumptions().embedding_share)
+    (pinned,) = shared_split(shape, Assumptions().embedding_share)
     gains = [pipelined_gain(shape, (cut,)) for cut in (pinned, 16, 17)]
     return (
         Finding(

@@ -84,6 +84,11 @@ class ModelShape:
         return table + self.hidden
 
     @property
+    def lm_head_layers(self) -> float:
+        """How many layers weigh as much as head and norm."""
+        return self.lm_head_parameters / self.layer_parameters
+
+    @property
     def kv_elements_per_token(self) -> int:
         """Keys and values one layer keeps for one token."""
         return 2 * self.kv_heads * self.head_dim
@@ -116,6 +121,24 @@ def balanced_split(shape: ModelShape, stages: int) -> tuple[int, ...]:
         _even_cuts(shape.layers - last, stages - 1) for last in range(1, shape.layers - stages + 2)
     )
     return min(candidates, key=lambda cuts: (_unevenness(shape, cuts), -cuts[-1]))
+
+
+def shared_split(shape: ModelShape, share: float) -> tuple[int, ...]:
+    """Return the cut nearest to a first stage with this share of the work.
+
+    Work is what a token reads: the layers, and the LM head counted as layers.
+
+    Args:
+        shape: The model, of two layers or more.
+        share: Above 0 and below 1; the guide's is 0.3 (§2.4).
+
+    Raises:
+        ConfigError: One layer cannot be split.
+    """
+    if shape.layers < 2:
+        raise ConfigError(f"model '{shape.id}' has one layer, which two stages cannot share")
+    work = shape.layers + shape.lm_head_layers
+    return (min(max(round(work * share), 1), shape.layers - 1),)
 
 
 def _even_cuts(layers: int, stages: int) -> tuple[int, ...]:
