@@ -30,6 +30,7 @@ class Advice:
     """How to lay a model out over one kind of machine.
 
     Attributes:
+        kv_bytes_per_token: Of all layers together.
         notes: What of the dtype to know.
         layouts: By nodes; replicas stand beside every pipeline with as many nodes.
         recommended: The one with the most tokens a second for each node; None if nothing fits.
@@ -41,6 +42,7 @@ class Advice:
     machine: Machine
     device: Device
     load: Load
+    kv_bytes_per_token: int
     notes: tuple[str, ...]
     layouts: tuple[Layout, ...]
     recommended: Layout | None
@@ -107,6 +109,7 @@ def advise(
         machine=machine,
         device=device,
         load=load,
+        kv_bytes_per_token=shape.layers * shape.kv_elements_per_token * load.dtype_bytes,
         notes=_notes(shape, machine, load),
         layouts=layouts,
         recommended=recommended,

@@ -8,6 +8,7 @@ import click
 
 from provision.cli.inputs import input_flags, model_options, regions_named
 from provision.cli.options import json_option, print_json
+from provision.cli.topology import topology
 from provision.inputs import Inputs, read_inputs
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
         return
     inputs = read_inputs(input_flags(flags))
     _answer(inputs, flags, as_json=as_json)
+
+
+command.add_command(topology)
 
 
 @command.command("findings")

@@ -144,11 +144,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert message in errors[0]
 
 
-@pytest.mark.parametrize("command", ["capacity", "cost"])
-def test_the_model_runs_without_heavy_packages(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["capacity", "--phase", "mvp"], ["cost", "--phase", "mvp"], ["capacity", "topology"]],
+)
+def test_the_model_runs_without_heavy_packages(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys\nfrom provision.cli import main\n"
-        f"try: main(['{command}', '--phase', 'mvp'])\nexcept SystemExit: pass\n"
+        f"try: main({arguments})\nexcept SystemExit: pass\n"
         "heavy = ('torch', 'transformers', 'jsii', 'boto3', 'matplotlib', 'numpy', 'pydantic')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

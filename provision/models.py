@@ -1,0 +1,43 @@
+"""A model's config.json, read from a folder or as a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.capacity.shapes import CONFIG_FILE, shape_of_config
+from infra.documents import json_object
+from infra.errors import ConfigError
+from infra.units import MIB
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.capacity.placement import ModelShape
+
+_MOST_BYTES = MIB  # published ones have a few KiB
+
+
+def read_shape(model: Path) -> ModelShape:
+    """Return the shape of a model; its weights need not be there.
+
+    Args:
+        model: The model's folder, or its config.json.
+
+    Raises:
+        ConfigError: The file cannot be read, is too large, damaged, or not of a supported model.
+    """
+    try:
+        file = model / CONFIG_FILE if model.is_dir() else model
+        if not file.is_file():
+            raise ConfigError(
+                f"{file}: no such file", hint="Give a model's folder or its config.json."
+            )
+        with file.open("rb") as opened:
+            text = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{model}: cannot be read: {error.strerror}") from error
+    if len(text) > _MOST_BYTES:
+        raise ConfigError(f"{file}: larger than 1 MiB, so not a config.json")
+    # The folder's own name names the model, also for `--model .`.
+    source = str(file.parent.resolve() / file.name)
+    return shape_of_config(json_object(text, source=source), source=source)
