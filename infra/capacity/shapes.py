@@ -74,7 +74,10 @@ def shape_of_config(config: Mapping[str, object], *, source: str) -> ModelShape:
         transformers 5.23, `modeling_*.py` and `configuration_*.py` of the four families.
     """
     family = _family(config, source)
-    layer = _layer(config, family, source)
+    return _shape(config, family, _layer(config, family, source), source)
+
+
+def _shape(config: Mapping[str, object], family: str, layer: _Layer, source: str) -> ModelShape:
     layers = _count(config, "num_hidden_layers", source)
     vocab = _count(config, "vocab_size", source)
     tied = _flag(config, "tie_word_embeddings", source)

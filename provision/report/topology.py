@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 _WIDTH = 110
 _LABEL = 13
 _MOST_SHOWN = 4  # stages whose layers are listed one by one
+_MOST_LETTERS = 60  # of cuts, which no line may break
 _NAMES = {
     LayoutKind.REPLICAS: "whole replicas",
     LayoutKind.BALANCED: "balanced pipeline",
-    LayoutKind.FITTED: "pipeline cut to fit",
+    LayoutKind.FITTED: "fitted pipeline",
     LayoutKind.GUIDE: "guide's 30/70",
     LayoutKind.PINNED: "pinned pipeline",
 }
@@ -98,7 +99,7 @@ def _model(shape: ModelShape, advice: Advice) -> str:
         (
             "model",
             f"{shape.id} ({shape.family}): {shape.parameters / 1e9:,.3f} billion parameters, "
-            f"{shape.layers} layers, hidden size {shape.hidden:,}",
+            f"{shape.layers:,} layers, hidden size {shape.hidden:,}",
         ),
         ("LM head", f"as heavy as {shape.lm_head_layers:.2f} layers; {tied}"),
         (
@@ -130,10 +131,11 @@ def _machine(advice: Advice, price: Price | None) -> str:
 
 def _format(advice: Advice) -> str:
     weights, token = advice.layouts[0].weight_bytes[0], advice.kv_bytes_per_token
+    kib = f"{token / 1024:,.1f}".removesuffix(".0")
     sequence = token * advice.load.context_tokens
     return _labelled(
         advice.load.dtype,
-        f"weights {weights / GIB:.2f} GiB, KV cache {token / 1024:g} KiB a token, "
+        f"weights {weights / GIB:.2f} GiB, KV cache {kib} KiB a token, "
         f"{sequence / MIB:,.0f} MiB a full sequence",
     )
 
@@ -150,8 +152,8 @@ def _row(layout: Layout, advice: Advice) -> tuple[str, ...]:
         str(layout.nodes),
         _NAMES[layout.kind],
         _layers(layout.layers),
-        f"{max(layout.weight_bytes) / GIB:,.1f}",
-        f"{max(layout.memory_bytes) / GIB:,.1f}",
+        _gib(max(layout.weight_bytes)),
+        _gib(max(layout.memory_bytes)),
         "yes" if layout.fits else "NO",
         f"{layout.sequences:,}" if layout.fits else "-",
         "-" if token is None else f"{token * 1e3:,.1f}",
@@ -160,6 +162,11 @@ def _row(layout: Layout, advice: Advice) -> tuple[str, ...]:
         f"{layout.gain:.2f} x",
         "-" if usd is None else f"{usd:,.2f}",
     )
+
+
+def _gib(count: int) -> str:
+    gib = count / GIB
+    return f"{gib:,.1f}" if gib < 1_000 else f"{gib:,.0f}"
 
 
 def _layers(layers: Sequence[int]) -> str:
@@ -182,7 +189,8 @@ def _recommended(advice: Advice) -> list[str]:
     lines = [_labelled("RECOMMENDED", f"{_name(layout)}: {advice.reason}.")]
     if layout is not None and layout.kind is LayoutKind.FITTED:
         cuts = ",".join(str(cut) for cut in layout.cuts)
-        lines.append(_labelled("to pin it", f"--split {cuts}, as balanced stages hold less"))
+        pin = f"--split {cuts}" if len(cuts) <= _MOST_LETTERS else "the cuts are in --json"
+        lines.append(_labelled("to pin it", f"{pin}, as balanced stages hold less"))
     return lines
 
 

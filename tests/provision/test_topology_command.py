@@ -71,10 +71,18 @@ def test_a_model_that_needs_two_nodes(run: Run, llama: Path) -> None:
 
 def test_a_split_that_is_not_balanced_is_given_to_pin(run: Run, llama: Path) -> None:
     result = run("--model", str(llama / "config.json"), "--machine", "n1-standard-4")
-    assert "pipeline cut to fit of 3 stages (layers: 10+12+10)" in result.output
+    assert "fitted pipeline of 3 stages (layers: 10+12+10)" in result.output
     assert "--split 10,22, as balanced" in result.output
     pinned = run("--model", str(llama), "--machine", "n1-standard-4", "--split", "10,22")
     assert "PINNED" in pinned.output
+
+
+def test_cuts_too_many_for_a_line_are_in_the_document(run: Run, llama: Path) -> None:
+    (llama / "config.json").write_text(json.dumps({**LLAMA_8B, "num_hidden_layers": 700}))
+    arguments = ("--model", str(llama), "--machine", "n1-standard-4")
+    assert "the cuts are in --json" in run(*arguments).output
+    document = json.loads(run(*arguments, "--json").stdout)
+    assert len(document["machines"][0]["recommended"]["cuts"]) > 40
 
 
 @pytest.mark.parametrize("split", ["guide", "balanced", "8", "5,10,15,20,25"])
