@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from infra.capacity.fitting import fewest_stages_split
 from infra.capacity.layouts import Case, LayoutKind, best_of, pipeline, replicas
-from infra.capacity.placement import ASSUMED_RUNTIME_BYTES, ModelShape, balanced_split
-from infra.capacity.roofline import Device, Load, best_dtype, sequences_held
+from infra.capacity.placement import (
+    ASSUMED_RUNTIME_BYTES,
+    ModelShape,
+    balanced_split,
+    pipelined_gain,
+)
+from infra.capacity.roofline import Device, Load, best_dtype, sequences_held, stage_bytes
 from infra.capacity.shapes import DEEPSEEK_1_5B, shape_of_config
 from infra.capacity.topology import Advice, advise, cheapest, guide_split, named_split
 from infra.errors import ConfigError
@@ -91,6 +96,33 @@ def test_a_model_too_large_for_four_nodes_gets_as_many_as_it_needs() -> None:
     assert found.recommended.nodes == 11
     assert found.recommended.kind is LayoutKind.FITTED
     assert layout(found, LayoutKind.REPLICAS, 11).sequences == 0
+
+
+def test_where_the_first_stage_is_short_of_room_the_others_share_evenly() -> None:
+    # The embedding table leaves the first of three stages two layers of the twelve of a node.
+    shape = replace(
+        DEEPSEEK_1_5B,
+        layers=20,
+        layer_parameters=1_000_000,
+        embedding_parameters=10_000_000,
+        head_parameters=0,
+        hidden=64,
+    )
+    device = Device(
+        name="any",
+        memory_bytes=10**9,
+        usable_bytes=ASSUMED_RUNTIME_BYTES + 12 * 2_001_024,
+        bytes_per_second=1e9,
+        flops_per_second=1e12,
+    )
+    short = load(context_tokens=1, sequences=1)
+    assert fewest_stages_split(shape, short, device, sequences=1) == (2, 11)
+
+
+def test_a_replica_has_room_for_its_largest_share_of_the_sequences() -> None:
+    three = layout(advice(), LayoutKind.REPLICAS, 3)
+    assert three.sequences == 8
+    assert three.memory_bytes == (stage_bytes(DEEPSEEK_1_5B, (0, 28), load(), slots=3),)
 
 
 def test_nothing_is_recommended_where_a_layer_does_not_fit() -> None:
@@ -283,9 +315,14 @@ def test_replicas_answer_no_less_than_a_pipeline_of_as_many_sequences(
     assert whole.usd_per_million_tokens <= split.usd_per_million_tokens
 
 
-@given(case=cases(), sequences=st.integers(1, 5))
-def test_no_fewer_stages_hold_the_model_whatever_their_cuts(case: Case, sequences: int) -> None:
-    shape, device = case.shape, case.device
+@given(case=cases(), sequences=st.integers(1, 5), share=st.floats(0.1, 1))
+def test_no_fewer_stages_hold_the_model_whatever_their_cuts(
+    case: Case, sequences: int, share: float
+) -> None:
+    shape = case.shape
+    whole = stage_bytes(shape, (0, shape.layers), case.load, slots=sequences)
+    room = int(share * (whole - ASSUMED_RUNTIME_BYTES))
+    device = replace(case.device, usable_bytes=ASSUMED_RUNTIME_BYTES + room)
 
     def holds(cuts: tuple[int, ...]) -> bool:
         return sequences_held(shape, cuts, case.load, device) >= sequences
@@ -299,8 +336,8 @@ def test_no_fewer_stages_hold_the_model_whatever_their_cuts(case: Case, sequence
     fewer = range(1, len(cuts) + 1)
     assert not any(holds(other) for stages in fewer for other in every_split(shape, stages))
     as_many = [other for other in every_split(shape, len(cuts) + 1) if holds(other)]
-    fastest = max(pipeline(case, other, LayoutKind.PINNED).gain for other in as_many)
-    assert pipeline(case, cuts, LayoutKind.FITTED).gain == pytest.approx(fastest)
+    fastest = max(pipelined_gain(shape, other) for other in as_many)
+    assert pipelined_gain(shape, cuts) == pytest.approx(fastest)
 
 
 @given(case=cases())
