@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
@@ -10,6 +11,8 @@ from infra.domain import unknown
 from infra.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
@@ -33,14 +36,7 @@ def from_json(kind: type[T], text: str | bytes, *, source: str) -> T:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    try:
-        data = json.loads(text)
-    except ValueError as error:  # not UTF-8 or not JSON
-        raise ConfigError(f"{source}: not JSON: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{source}: not JSON: nested too deeply") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{source}: not a JSON object")
+    data = json_object(text, source=source)
     _no_unknown_keys(kind, data, source)
     try:
         # As JSON again: only there does strict take a list for a tuple and a string for a Decimal.
@@ -49,6 +45,48 @@ def from_json(kind: type[T], text: str | bytes, *, source: str) -> T:
         raise ConfigError(f"{source}: {error}", hint=error.hint) from error
     except ValidationError as error:
         raise _explained(error.errors()[0], source) from error
+
+
+def json_object(
+    text: str | bytes, *, source: str, parse_float: Callable[[str], Any] = float
+) -> dict[str, Any]:
+    """Return the object that a JSON text holds.
+
+    Args:
+        text: In UTF-8.
+        source: What is read, for the error.
+        parse_float: What numbers with a fraction become.
+
+    Raises:
+        ConfigError: Not JSON, cut short, not an object, NaN or an infinity, or a key stands twice
+            in one.
+    """
+
+    def constant(name: str) -> object:
+        raise ConfigError(f"{source}: {name} is not a number")
+
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, source),
+            parse_float=parse_float,
+            parse_constant=constant,
+        )
+    except ValueError as error:  # not UTF-8 or not JSON
+        raise ConfigError(f"{source}: not JSON, or cut short: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source}: not JSON: nested too deeply") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}: not a JSON object")
+    return data
+
+
+def _object(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ConfigError(f"{source}: '{twice[:60]}' stands twice")
+    return found
 
 
 def _no_unknown_keys(kind: Any, data: object, source: str) -> None:  # noqa: ANN401 - any annotation

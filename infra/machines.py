@@ -21,16 +21,18 @@ class Gpu:
     Attributes:
         memory_gb_per_second: Peak bandwidth of its memory.
         bfloat16: Whether its arithmetic units know the format.
-        teraflops_16bit: Peak, in the 16-bit format it knows.
-        teraflops_32bit: Peak.
+        tflops_16bit: Peak of its matrix units, multiply and add counted as two.
+        tflops_32bit: Peak in float32, which has no matrix units.
+        source: Where the figures come from, with a date.
     """
 
     name: str
     memory_gib: float
     memory_gb_per_second: float
     bfloat16: bool
-    teraflops_16bit: float
-    teraflops_32bit: float
+    tflops_16bit: float
+    tflops_32bit: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Machine:
     Attributes:
         memory_gb_per_second: Bandwidth the CPUs see of their memory; assumed, since no cloud
             publishes it.
-        cpu_teraflops: In float32; assumed, two cores of 2.5 GHz with 32 operations a cycle.
+        cpu_tflops: Peak of the CPUs in float32, assumed as `cpu_source` says.
         local_disk_gb: The disk inside the host, lost with the instance; 0 without one.
         source: Where the figures come from, with a date.
     """
@@ -50,7 +52,8 @@ class Machine:
     vcpus: int
     memory_gib: float
     memory_gb_per_second: float
-    cpu_teraflops: float
+    cpu_tflops: float
+    cpu_source: str
     gpu: Gpu | None
     local_disk_gb: int
     source: str
@@ -61,9 +64,14 @@ T4 = Gpu(
     memory_gib=16,
     memory_gb_per_second=300,
     bfloat16=False,
-    teraflops_16bit=65,
-    teraflops_32bit=8.1,
+    tflops_16bit=65,
+    tflops_32bit=8.1,
+    source="NVIDIA's T4 datasheet of 2019",
 )
+
+# Two vCPUs are one core; 32 operations a cycle are two AVX2 units of eight lanes, multiply and add.
+ASSUMED_CPU_TFLOPS_PER_VCPU = 0.032
+_CPU_SOURCE = "assumed: 32 float32 operations a cycle at 2 GHz for each core of two vCPUs"
 
 MACHINES: Mapping[str, Machine] = {
     machine.name: machine
@@ -74,7 +82,8 @@ MACHINES: Mapping[str, Machine] = {
             vcpus=4,
             memory_gib=16,
             memory_gb_per_second=20,
-            cpu_teraflops=0.16,
+            cpu_tflops=4 * ASSUMED_CPU_TFLOPS_PER_VCPU,
+            cpu_source=_CPU_SOURCE,
             gpu=T4,
             local_disk_gb=125,
             source="guide v3.0 §2.3 and NVIDIA's T4 datasheet of 2019",
@@ -85,7 +94,8 @@ MACHINES: Mapping[str, Machine] = {
             vcpus=4,
             memory_gib=15,
             memory_gb_per_second=20,
-            cpu_teraflops=0.16,
+            cpu_tflops=4 * ASSUMED_CPU_TFLOPS_PER_VCPU,
+            cpu_source=_CPU_SOURCE,
             gpu=None,
             local_disk_gb=0,
             source="guide v3.0 §4.1, 2025-08-21",

@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.capacity.placement import (
-    GUIDE_SPLIT,
-    balanced_split,
-    guide_split,
-    parse_split,
-    stage_ranges,
-)
+from infra.capacity.placement import balanced_split, parse_split, stage_ranges
+from infra.capacity.topology import guide_split
 from infra.fleet import FleetPlan, PlannedNode, plan_fleet
 from infra.roles import NodeRole
 from provision.inventory import Inventory, InventoryNode
@@ -23,6 +18,7 @@ if TYPE_CHECKING:
     from provision.desired import Desired
 
 DEFAULT_STAGES = 2
+_GUIDE = "guide"  # the name of its 30/70 split
 # A model's own context may be so long that its cache alone fills the machine.
 DEFAULT_CONTEXT_TOKENS = 4096
 HOST = "127.0.0.1"
@@ -64,7 +60,7 @@ def plan_deployment(desired: Desired, counts: NodeCounts, shape: ModelShape) -> 
     """
     if desired.split is None:
         cuts = balanced_split(shape, desired.stages or DEFAULT_STAGES)
-    elif desired.split == GUIDE_SPLIT and desired.stages in (None, 2):
+    elif desired.split == _GUIDE and desired.stages in (None, 2):
         cuts = guide_split(shape)
     else:
         cuts = parse_split(desired.split, shape.layers, desired.stages)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError
-from infra.machines import REGIONS, Machine
 from infra.pricing.catalogue import PriceBook, packaged_prices, read_prices
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 
 def prices_file() -> Path:
@@ -37,13 +32,3 @@ def load_prices(file: Path | None = None) -> PriceBook:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{refreshed}: cannot be read: {error}") from error
     return packaged_prices().overlaid(read_prices(text, source=str(refreshed)))
-
-
-def on_demand_usd(book: PriceBook, machine: Machine) -> Decimal | None:
-    """Return an hour of a machine in the first of its cloud's regions that has a price."""
-    service = "ec2" if machine.cloud == "aws" else "compute"
-    for region, cloud in REGIONS.items():
-        price = book.price(cloud, region, f"{service}:{machine.name}")
-        if cloud == machine.cloud and price is not None:
-            return price.usd
-    return None

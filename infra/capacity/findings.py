@@ -10,7 +10,7 @@ from infra.capacity.hardware import gpu_node
 from infra.capacity.model import capacity_model
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.nodes import pipeline_queries_per_hour
-from infra.capacity.placement import guide_split, pipelined_gain
+from infra.capacity.placement import pipelined_gain, shared_split
 from infra.capacity.rounding import Rounding
 from infra.capacity.shapes import DEEPSEEK_1_5B
 from infra.language import Text
@@ -187,7 +187,7 @@ def _money(hourly: Decimal | None, hours: int) -> str:
 
 def _about_models() -> tuple[Finding, ...]:
     shape = DEEPSEEK_1_5B
-    (pinned,) = guide_split(shape)
+    (pinned,) = shared_split(shape, Assumptions().embedding_share)
     gains = [pipelined_gain(shape, (cut,)) for cut in (pinned, 16, 17)]
     return (
         Finding(

@@ -1,254 +1,165 @@
-"""A model on some nodes: what each of them holds, and how fast they are together."""
+"""Ways to lay a model out over nodes: whole replicas, or pipelines of stages."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from infra.capacity.placement import (
-    ASSUMED_RUNTIME_BYTES,
-    DTYPE_BYTES,
-    stage_ranges,
-    stage_read_parameters,
-    stage_weight_bytes,
+from infra.capacity.placement import pipelined_gain, stage_ranges, stage_weight_bytes
+from infra.capacity.roofline import (
+    ASSUMED_HOP_SECONDS,
+    sequences_held,
+    stage_bytes,
+    step_seconds,
 )
-from infra.domain import Interval, unknown
-from infra.errors import ConfigError
-from infra.units import GIB, SECONDS_PER_HOUR
+from infra.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from infra.capacity.placement import ModelShape
-    from infra.machines import Machine
+    from infra.capacity.roofline import Device, Load
 
-# Memory that is left to weights and cache; the rest is the system's and the allocator's.
-ASSUMED_USABLE_SHARE = 0.9
-# From one stage to the next. Measured between two processes of one machine, mutual TLS in Python:
-# 2.6 ms for the two hops of a token (bench, 2026-11-24). A network adds its own.
-ASSUMED_HOP_SECONDS = 0.0013
-
-_SEQUENCES = Interval(1, 100_000)
-_NODES = Interval(2, 64)
+_CENT_PARTS = Decimal("0.0001")
+_DIGITS = 9  # rates that differ less are equal
 
 
-class Kind(StrEnum):
-    """How the nodes of a layout share the work."""
+class LayoutKind(StrEnum):
+    """What decides who holds which layers; of equally good layouts the first kind is taken."""
 
     REPLICAS = "replicas"
     BALANCED = "balanced"
+    FITTED = "fitted"
     GUIDE = "guide"
     PINNED = "pinned"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """What is asked of the nodes.
-
-    Attributes:
-        context_tokens: Prompt and answer of a sequence together; room is kept for all of them,
-            and half of them are read on average.
-        sequences: Wanted at once on all nodes together.
-        dtype: Of weights and cache; the machine's own when None.
-        cuts: A split to compare with, as `parse_split` returns it; none when None.
-        nodes: Machines that every layout uses.
-
-    Raises:
-        ConfigError: A number is out of range, or the dtype unknown.
-    """
-
-    context_tokens: int = 4_096
-    sequences: int = 16
-    dtype: str | None = None
-    cuts: tuple[int, ...] | None = None
-    nodes: int = 2
-
-    def __post_init__(self) -> None:
-        Interval(1, 10_000_000).check("context_tokens", self.context_tokens)
-        _SEQUENCES.check("sequences", self.sequences)
-        _NODES.check("nodes", self.nodes)
-        if self.dtype is not None and self.dtype not in DTYPE_BYTES:
-            raise unknown("dtype", self.dtype, DTYPE_BYTES)
+    @property
+    def rank(self) -> int:
+        """Its place among the kinds."""
+        return list(LayoutKind).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One node's part of a model.
+class Case:
+    """One model on nodes of one kind."""
 
-    Attributes:
-        read_parameters: Read for every token of a batch together.
-        kv_bytes_per_token: Of one sequence, in this stage's layers.
-        room: Sequences whose cache fits beside the weights; 0 when not even the weights do.
-    """
-
-    first_layer: int
-    end_layer: int
-    weight_bytes: int
-    read_parameters: int
-    kv_bytes_per_token: int
-    room: int
+    shape: ModelShape
+    device: Device
+    load: Load
+    usd_per_hour: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One way to use the nodes.
+    """A model over some nodes, all of one kind.
 
     Attributes:
-        kind: How.
-        copies: Of the model, each on nodes of its own.
-        stages: Of one copy; a single one when it is whole.
-        sequences: Held at once by all nodes: as many as wanted, or as fit; 0 when it does not fit.
-        memory_bytes: Of the fullest node, runtime included.
-        token_seconds: From one token of a lone sequence to the next; infinite when it cannot run.
-        tokens_per_second: Of all nodes with all their sequences.
-        usd_per_million_tokens: At that pace; None without a price, or when it cannot run.
+        cuts: The first layer of each stage but the first; empty for whole replicas.
+        layers: Of each stage.
+        weight_bytes: On the node of each stage; one figure for replicas, which are alike.
+        memory_bytes: Weights, runtime and the caches of the sequences held, or of one sequence
+            where none fits.
+        sequences: That all nodes together have room for, at most those wanted; 0: it does not fit.
+        gain: Times the tokens of one node, all kept busy, from weights alone.
+        token_seconds: Of one sequence alone: all stages and the hops; None if it does not fit.
+        tokens_per_second: Of all nodes together with these sequences.
+        usd_per_million_tokens: At that rate, to a hundredth of a cent; None without a price.
     """
 
-    kind: Kind
-    copies: int
-    stages: tuple[Stage, ...]
+    kind: LayoutKind
+    nodes: int
+    cuts: tuple[int, ...]
+    layers: tuple[int, ...]
+    weight_bytes: tuple[int, ...]
+    memory_bytes: tuple[int, ...]
     sequences: int
-    memory_bytes: int
-    token_seconds: float
-    tokens_per_second: float
+    gain: float
+    token_seconds: float | None
+    tokens_per_second: float | None
     usd_per_million_tokens: Decimal | None
 
     @property
-    def nodes(self) -> int:
-        """Machines it uses."""
-        return self.copies * len(self.stages)
-
-    @property
     def fits(self) -> bool:
-        """Whether at least one sequence can be served."""
+        """Whether at least one sequence has room."""
         return self.sequences > 0
 
-
-def machine_dtype(machine: Machine) -> str:
-    """Return the format a machine computes in: 16 bits where it has them, else float32."""
-    if machine.gpu is None:
-        return "float32"
-    return "bfloat16" if machine.gpu.bfloat16 else "float16"
+    @property
+    def tokens_per_second_per_node(self) -> float:
+        """The rate, shared by the nodes; 0 if it does not fit."""
+        return (self.tokens_per_second or 0) / self.nodes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A model on a kind of machine, and what is asked of it."""
-
-    shape: ModelShape
-    machine: Machine
-    dtype: str
-    context_tokens: int
-    sequences: int
-    usable_bytes: int
-    bytes_per_second: float
-    flops: float
-
-    @classmethod
-    def of(cls, shape: ModelShape, machine: Machine, work: Workload) -> Node:
-        """Return it.
-
-        Raises:
-            ConfigError: The machine cannot compute in the dtype.
-        """
-        gpu, dtype = machine.gpu, work.dtype or machine_dtype(machine)
-        if gpu is not None and dtype == "bfloat16" and not gpu.bfloat16:
-            raise ConfigError(
-                f"a {gpu.name} has no bfloat16", hint="Use --dtype float16 or float32."
-            )
-        memory = gpu.memory_gib if gpu else machine.memory_gib
-        bandwidth = gpu.memory_gb_per_second if gpu else machine.memory_gb_per_second
-        teraflops = machine.cpu_teraflops
-        if gpu is not None:
-            teraflops = gpu.teraflops_32bit if dtype == "float32" else gpu.teraflops_16bit
-        return cls(
-            shape=shape,
-            machine=machine,
-            dtype=dtype,
-            context_tokens=work.context_tokens,
-            sequences=work.sequences,
-            usable_bytes=int(memory * GIB * ASSUMED_USABLE_SHARE),
-            bytes_per_second=bandwidth * 1e9,
-            flops=teraflops * 1e12,
-        )
-
-    def stages(self, cuts: tuple[int, ...]) -> tuple[Stage, ...]:
-        """Return the stages that the cuts make, each with the room it leaves on its node."""
-        reads = stage_read_parameters(self.shape, cuts)
-        ranges = stage_ranges(cuts, self.shape.layers)
-        return tuple(
-            self._stage(first, end, read) for (first, end), read in zip(ranges, reads, strict=True)
-        )
-
-    def _stage(self, first: int, end: int, read: int) -> Stage:
-        size = DTYPE_BYTES[self.dtype]
-        weights = stage_weight_bytes(self.shape, first, end, dtype_bytes=size)
-        kv = (end - first) * self.shape.kv_elements_per_token * size
-        left = self.usable_bytes - ASSUMED_RUNTIME_BYTES - weights
-        return Stage(
-            first_layer=first,
-            end_layer=end,
-            weight_bytes=weights,
-            read_parameters=read,
-            kv_bytes_per_token=kv,
-            room=max(0, left // (kv * self.context_tokens)),
-        )
-
-    def step_seconds(self, stage: Stage, sequences: float) -> float:
-        """Return how long a stage works on one token of each of so many sequences."""
-        weights = stage.read_parameters * DTYPE_BYTES[self.dtype]
-        cache = sequences * stage.kv_bytes_per_token * self.context_tokens / 2
-        computed = 2 * stage.read_parameters * sequences
-        return max((weights + cache) / self.bytes_per_second, computed / self.flops)
+def replicas(case: Case, nodes: int) -> Layout:
+    """Return nodes that each hold the whole model and answer on their own."""
+    return _layout(case, LayoutKind.REPLICAS, cuts=(), copies=nodes)
 
 
-def layout(node: Node, kind: Kind, cuts: tuple[int, ...], nodes: int) -> Layout:
-    """Return what so many nodes do with these cuts; as many copies as the nodes are enough for."""
-    stages = node.stages(cuts)
-    room = min(stage.room for stage in stages)
-    copies = nodes // len(stages)
-    each = min(math.ceil(node.sequences / copies), room)
-    held = min(each * copies, node.sequences)
-    return Layout(
-        kind=kind,
-        copies=copies,
-        stages=stages,
-        sequences=held,
-        memory_bytes=max(_memory_bytes(node, stage, each) for stage in stages),
-        token_seconds=_pass_seconds(node, stages) if room else math.inf,
-        tokens_per_second=_pace(node, stages, held / copies) * copies if room else 0.0,
-        usd_per_million_tokens=None,
+def pipeline(case: Case, cuts: tuple[int, ...], kind: LayoutKind) -> Layout:
+    """Return one pipeline with a node for each stage."""
+    return _layout(case, kind, cuts=cuts, copies=1)
+
+
+def best_of(layouts: Iterable[Layout]) -> Layout | None:
+    """Return the layout that fits with the most tokens for each node.
+
+    Of equals the one with the fewest nodes, replicas first; None when none fits.
+    """
+    return max(
+        (layout for layout in layouts if layout.fits),
+        key=lambda x: (round(x.tokens_per_second_per_node, _DIGITS), -x.nodes, -x.kind.rank),
+        default=None,
     )
 
 
-def _memory_bytes(node: Node, stage: Stage, sequences: int) -> int:
-    cache = sequences * stage.kv_bytes_per_token * node.context_tokens
-    return stage.weight_bytes + cache + ASSUMED_RUNTIME_BYTES
+def _layout(case: Case, kind: LayoutKind, *, cuts: tuple[int, ...], copies: int) -> Layout:
+    shape, load = case.shape, case.load
+    parts = stage_ranges(cuts, shape.layers)
+    nodes = copies * len(parts)
+    held = sequences_held(shape, cuts, load, case.device)
+    sequences = min(load.sequences, copies * held)
+    slots = max(-(-sequences // copies), 1)
+    rate = _tokens_per_second(case, cuts, copies, sequences) if sequences else None
+    return Layout(
+        kind=kind,
+        nodes=nodes,
+        cuts=cuts,
+        layers=tuple(end - first for first, end in parts),
+        weight_bytes=tuple(
+            stage_weight_bytes(shape, *part, dtype_bytes=load.dtype_bytes) for part in parts
+        ),
+        memory_bytes=tuple(stage_bytes(shape, part, load, slots=slots) for part in parts),
+        sequences=sequences,
+        gain=copies * pipelined_gain(shape, cuts),
+        token_seconds=_pass_seconds(case, cuts, batch=1) if sequences else None,
+        tokens_per_second=rate,
+        usd_per_million_tokens=_usd_per_million_tokens(case, nodes, rate),
+    )
 
 
-def _pass_seconds(node: Node, stages: tuple[Stage, ...]) -> float:
-    """Return a token's way through all stages and its id's way back to the first."""
-    hops = len(stages) if len(stages) > 1 else 0
-    return sum(node.step_seconds(stage, 1) for stage in stages) + hops * ASSUMED_HOP_SECONDS
+def _pass_seconds(case: Case, cuts: tuple[int, ...], *, batch: float) -> float:
+    """Return how long one step takes through all stages and back to the first."""
+    steps = step_seconds(case.shape, cuts, case.load, case.device, batch=batch)
+    return sum(steps) + len(cuts) * ASSUMED_HOP_SECONDS
 
 
-def _pace(node: Node, stages: tuple[Stage, ...], sequences: float) -> float:
-    """Return the tokens a second of one copy; with fewer sequences than stages some idle."""
-    if sequences < len(stages):
-        return sequences / _pass_seconds(node, stages)
-    group = sequences / len(stages)
-    slowest = max(node.step_seconds(stage, group) for stage in stages)
-    # A group cannot start its next token before the last one has gone all the way round.
-    round_trip = sum(node.step_seconds(stage, group) for stage in stages)
-    round_trip += (len(stages) if len(stages) > 1 else 0) * ASSUMED_HOP_SECONDS
-    return min(group / slowest, sequences / round_trip)
+def _tokens_per_second(case: Case, cuts: tuple[int, ...], copies: int, sequences: int) -> float:
+    """Return the tokens of all copies, their sequences spread evenly, as they are over time.
+
+    A pipeline cuts its sequences into as many micro-batches as it has stages. The next token of
+    each waits until the slowest stage has worked on all of them, and for its own way through.
+    """
+    each = max(sequences / copies, 1)
+    micro_batches = min(each, len(cuts) + 1)
+    batch = each / micro_batches
+    steps = step_seconds(case.shape, cuts, case.load, case.device, batch=batch)
+    cycle = max(micro_batches * max(steps), _pass_seconds(case, cuts, batch=batch))
+    return sequences / cycle
 
 
-def priced(layout: Layout, usd_per_hour: Decimal | None) -> Layout:
-    """Return the layout with its price by the token."""
-    if usd_per_hour is None or not layout.fits:
-        return layout
-    tokens_per_hour = Decimal(layout.tokens_per_second) * SECONDS_PER_HOUR
-    usd = layout.nodes * usd_per_hour / tokens_per_hour * 1_000_000
-    return replace(layout, usd_per_million_tokens=usd)
+def _usd_per_million_tokens(case: Case, nodes: int, rate: float | None) -> Decimal | None:
+    if case.usd_per_hour is None or rate is None:
+        return None
+    millions_per_hour = Decimal(rate) * SECONDS_PER_HOUR / 1_000_000
+    return (nodes * case.usd_per_hour / millions_per_hour).quantize(_CENT_PARTS)

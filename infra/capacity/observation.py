@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
+from infra.documents import json_object
 from infra.domain import Interval, unknown
 from infra.errors import ConfigError
 
@@ -108,18 +109,10 @@ def read_observation(text: str | bytes, *, source: str, strict: bool, now: datet
 
 
 def _object(text: str | bytes, source: str) -> dict[str, object]:
-    def refused(name: str) -> object:
-        raise ConfigError(f"{source}: {name} is not a number")
-
-    try:
-        data = json.loads(text, parse_float=Decimal, parse_constant=refused)
-    except RecursionError as error:
-        raise ConfigError(f"{source}: not JSON: nested too deeply") from error
-    except ValueError as error:
-        raise ConfigError(f"{source}: not JSON, or cut short: {error}") from error
-    inner = data.get(_WRAPPER, data) if isinstance(data, dict) else None
+    data = json_object(text, source=source, parse_float=Decimal)
+    inner = data.get(_WRAPPER, data)
     if not isinstance(inner, dict):
-        raise ConfigError(f"{source}: not a JSON object of the network's figures")
+        raise ConfigError(f"{source}: '{_WRAPPER}' is not a JSON object of the network's figures")
     return inner
 
 

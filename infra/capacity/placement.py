@@ -20,9 +20,6 @@ ASSUMED_RUNTIME_BYTES = 350 * MIB
 # The orchestrator loads no torch: gRPC, FastAPI and Python.
 ASSUMED_ORCHESTRATOR_BYTES = 150 * MIB
 
-GUIDE_SPLIT = "guide"  # the name of the split that follows
-_GUIDE_SHARE = 0.3
-
 _KINDS: dict[str, type[Any]] = {"int": int, "str": str, "bool": bool}
 _RENAMED = {"checkpoint_bytes": "bytes"}
 
@@ -87,6 +84,11 @@ class ModelShape:
         return table + self.hidden
 
     @property
+    def lm_head_layers(self) -> float:
+        """How many layers weigh as much as head and norm."""
+        return self.lm_head_parameters / self.layer_parameters
+
+    @property
     def kv_elements_per_token(self) -> int:
         """Keys and values one layer keeps for one token."""
         return 2 * self.kv_heads * self.head_dim
@@ -121,22 +123,22 @@ def balanced_split(shape: ModelShape, stages: int) -> tuple[int, ...]:
     return min(candidates, key=lambda cuts: (_unevenness(shape, cuts), -cuts[-1]))
 
 
-def guide_split(shape: ModelShape) -> tuple[int, ...]:
-    """Return the cut that gives the first of two stages 30 % of the work, as the guide pins it.
+def shared_split(shape: ModelShape, share: float) -> tuple[int, ...]:
+    """Return the cut nearest to a first stage with this share of the work.
 
-    Work is counted in layers, the LM head as the layers it weighs as much as; both stages keep a
-    layer.
+    Work is what a token reads: the layers, and the LM head counted as layers.
+
+    Args:
+        shape: The model, of two layers or more.
+        share: Above 0 and below 1; the guide's is 0.3 (§2.4).
 
     Raises:
-        ConfigError: The model has one layer only.
-
-    Source:
-        Guide §2.4 and 4.1.
+        ConfigError: One layer cannot be split.
     """
     if shape.layers < 2:
-        raise ConfigError(f"model '{shape.id}' has one layer: it cannot be split")
-    work = shape.layers + shape.lm_head_parameters / shape.layer_parameters
-    return (min(max(round(work * _GUIDE_SHARE), 1), shape.layers - 1),)
+        raise ConfigError(f"model '{shape.id}' has one layer, which two stages cannot share")
+    work = shape.layers + shape.lm_head_layers
+    return (min(max(round(work * share), 1), shape.layers - 1),)
 
 
 def _even_cuts(layers: int, stages: int) -> tuple[int, ...]:

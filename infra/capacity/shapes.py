@@ -1,8 +1,9 @@
-"""Models in figures, read from their config.json."""
+"""A model in figures, from its config.json."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from typing import TYPE_CHECKING
 
 from infra.capacity.placement import DTYPE_BYTES, ModelShape
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+CONFIG_FILE = "config.json"
 
-# Far above every model, far below what takes long to compute with.
-_HIGHEST = {
+# What a config may count to: far above every model, far below what is absurd.
+_HIGHEST: Mapping[str, int] = {
     "num_hidden_layers": 1_000,
     "hidden_size": 1_000_000,
     "intermediate_size": 10_000_000,
@@ -25,134 +27,186 @@ _HIGHEST = {
     "vocab_size": 100_000_000,
     "max_position_embeddings": 1_000_000_000,
 }
+_QWEN3_HEAD_DIM = 128  # transformers' default; the other families divide hidden size by heads
 
 
-def shape_of_config(config: Mapping[str, object], *, source: str, name: str = "") -> ModelShape:
-    """Return the sizes of a model, every parameter counted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """What a layer's parameters follow from."""
+
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    qkv_bias: bool
+    output_bias: bool
+    mlp_bias: bool
+    qk_norm: bool
+
+    @property
+    def parameters(self) -> int:
+        """Attention, the feed-forward part and two norms, with the biases the family has."""
+        q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        return (
+            2 * self.hidden * (q + kv)
+            + 3 * self.hidden * self.intermediate
+            + 2 * self.hidden
+            + self.qkv_bias * (q + 2 * kv)
+            + self.output_bias * self.hidden
+            + self.mlp_bias * (2 * self.intermediate + self.hidden)
+            + self.qk_norm * 2 * self.head_dim
+        )
+
+
+def shape_of_config(config: Mapping[str, object], *, source: str) -> ModelShape:
+    """Return the shape a Hugging Face config.json describes, every parameter counted.
 
     Args:
-        config: A Hugging Face config.json of a family in `FAMILIES`; a DeepSeek-R1-Distill model
-            is of the family it was distilled on.
-        source: The file, for errors.
-        name: What to call the model; the config's own name when empty.
+        config: The parsed file. Keys that decide neither size nor shape are left.
+        source: The file's path, for errors; its folder names the model.
 
     Raises:
-        ConfigError: The family is another, a key is missing or out of range, or sizes do not fit
-            each other.
+        ConfigError: The family is not supported, the weights are quantised, or a key is missing,
+            of another type, outside its range or does not fit the others.
 
     Source:
-        The layers of transformers' LlamaModel, MistralModel, Qwen2Model and Qwen3Model.
+        transformers 5.23, `modeling_*.py` and `configuration_*.py` of the four families.
     """
-    family = str(config.get("model_type"))
-    if family not in FAMILIES:
-        raise unknown(f"{source}: model_type", family, FAMILIES)
-    sizes = _sizes(config, source)
-    layer = _layer_parameters(sizes, family, config)
-    tied = config.get("tie_word_embeddings", False) is True
-    table = sizes.vocab * sizes.hidden
-    parameters = sizes.layers * layer + (1 if tied else 2) * table + sizes.hidden
+    family = _family(config, source)
+    return _shape(config, family, _layer(config, family, source), source)
+
+
+def _shape(config: Mapping[str, object], family: str, layer: _Layer, source: str) -> ModelShape:
+    layers = _count(config, "num_hidden_layers", source)
+    vocab = _count(config, "vocab_size", source)
+    tied = _flag(config, "tie_word_embeddings", source)
     dtype = _dtype(config, source)
+    table = vocab * layer.hidden
+    parameters = layers * layer.parameters + (1 if tied else 2) * table + layer.hidden
+    folder = source.removesuffix(CONFIG_FILE).rstrip("/") or source
     return ModelShape(
-        id=name or str(config.get("_name_or_path") or family),
-        path=source,
+        id=folder.rsplit("/", 1)[-1],
+        path=folder,
         revision="",
         family=family,
-        layers=sizes.layers,
-        hidden=sizes.hidden,
-        vocab=sizes.vocab,
+        layers=layers,
+        hidden=layer.hidden,
+        vocab=vocab,
         tied=tied,
-        intermediate=sizes.intermediate,
-        heads=sizes.heads,
-        kv_heads=sizes.kv_heads,
-        head_dim=sizes.head_dim,
+        intermediate=layer.intermediate,
+        heads=layer.heads,
+        kv_heads=layer.kv_heads,
+        head_dim=layer.head_dim,
         context_tokens=_count(config, "max_position_embeddings", source),
         dtype=dtype,
         parameters=parameters,
-        checkpoint_bytes=DTYPE_BYTES[dtype] * parameters,
-        layer_parameters=layer,
+        checkpoint_bytes=parameters * DTYPE_BYTES[dtype],
+        layer_parameters=layer.parameters,
         embedding_parameters=table,
         head_parameters=table,
         demo=False,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sizes:
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocab: int
+def _family(config: Mapping[str, object], source: str) -> str:
+    if "model_type" not in config:
+        raise ConfigError(f"{source}: 'model_type' is missing")
+    family = config["model_type"]
+    if not isinstance(family, str):
+        raise ConfigError(f"{source}: 'model_type' is {shortened(family)}, not a name")
+    if family not in FAMILIES:
+        raise unknown(f"{source}: model_type", family[:60], FAMILIES)
+    if config.get("quantization_config") is not None:
+        raise ConfigError(
+            f"{source}: 'quantization_config': quantised weights are not supported",
+            hint="Use the config of the original model in float32, bfloat16 or float16.",
+        )
+    return family
 
 
-def _sizes(config: Mapping[str, object], source: str) -> _Sizes:
+def _layer(config: Mapping[str, object], family: str, source: str) -> _Layer:
     hidden = _count(config, "hidden_size", source)
     heads = _count(config, "num_attention_heads", source)
-    kv_heads = _count(config, "num_key_value_heads", source, otherwise=heads)
-    if heads % kv_heads:
-        raise ConfigError(
-            f"{source}: num_key_value_heads is {kv_heads}: must divide the {heads} heads"
-        )
-    return _Sizes(
-        layers=_count(config, "num_hidden_layers", source),
+    kv_heads = _kv_heads(config, family, heads, source)
+    attention_bias = _flag(config, "attention_bias", source) and family in ("llama", "qwen3")
+    return _Layer(
         hidden=hidden,
         intermediate=_count(config, "intermediate_size", source),
         heads=heads,
         kv_heads=kv_heads,
-        head_dim=_count(config, "head_dim", source, otherwise=max(1, hidden // heads)),
-        vocab=_count(config, "vocab_size", source),
+        head_dim=_head_dim(config, family, source),
+        qkv_bias=attention_bias or family == "qwen2",
+        output_bias=attention_bias,
+        mlp_bias=_flag(config, "mlp_bias", source) and family == "llama",
+        qk_norm=family == "qwen3",
     )
 
 
-def _layer_parameters(sizes: _Sizes, family: str, config: Mapping[str, object]) -> int:
-    """Return attention, feed-forward and two norms, with the biases and norms of the family."""
-    query, key = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
-    biased = config.get("attention_bias", False) is True
-    count = 2 * sizes.hidden * (query + key) + 3 * sizes.hidden * sizes.intermediate
-    count += 2 * sizes.hidden
-    if family == "qwen2" or (biased and family in ("llama", "qwen3")):
-        count += query + 2 * key
-    if biased and family in ("llama", "qwen3"):
-        count += sizes.hidden
-    if family == "llama" and config.get("mlp_bias", False) is True:
-        count += 2 * sizes.intermediate + sizes.hidden
-    if family == "qwen3":
-        count += 2 * sizes.head_dim
-    return count
+def _kv_heads(config: Mapping[str, object], family: str, heads: int, source: str) -> int:
+    """Return the key-value heads; left out, only Llama's are certain to be the query heads."""
+    key = "num_key_value_heads"
+    absent = config.get(key) is None and (key in config or family == "llama")
+    kv_heads = heads if absent else _count(config, key, source)
+    if heads % kv_heads:
+        raise ConfigError(
+            f"{source}: 'num_attention_heads' is {heads}, not a multiple of the {kv_heads} of "
+            f"'{key}'"
+        )
+    return kv_heads
 
 
-def _count(
-    config: Mapping[str, object], key: str, source: str, *, otherwise: int | None = None
-) -> int:
-    value = config.get(key)
-    if value is None and otherwise is not None:
-        return otherwise
-    if value is None:
+def _head_dim(config: Mapping[str, object], family: str, source: str) -> int:
+    if config.get("head_dim") is not None:
+        return _count(config, "head_dim", source)
+    if family == "qwen3" and "head_dim" not in config:
+        return _QWEN3_HEAD_DIM
+    hidden, heads = (_count(config, key, source) for key in ("hidden_size", "num_attention_heads"))
+    if hidden % heads:
+        raise ConfigError(
+            f"{source}: 'hidden_size' is {hidden}, not a multiple of the {heads} of "
+            "'num_attention_heads', and there is no 'head_dim'"
+        )
+    return hidden // heads
+
+
+def _count(config: Mapping[str, object], key: str, source: str) -> int:
+    if key not in config:
         raise ConfigError(f"{source}: '{key}' is missing")
-    highest = _HIGHEST[key]
+    value, highest = config[key], _HIGHEST[key]
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
         raise ConfigError(
-            f"{source}: {key} is {str(value)[:40]!r}: must be a whole number from 1 to {highest:,}"
+            f"{source}: '{key}' is {shortened(value)}, not a whole number from 1 to {highest:,}"
         )
     return value
 
 
+def _flag(config: Mapping[str, object], key: str, source: str) -> bool:
+    """Return an option that every family has off unless it is given."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{source}: '{key}' is {shortened(value)}, neither true nor false")
+    return bool(value)
+
+
 def _dtype(config: Mapping[str, object], source: str) -> str:
-    dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    if dtype not in DTYPE_BYTES:
-        raise unknown(f"{source}: dtype", dtype, DTYPE_BYTES)
-    return dtype
+    """Return the weights' format: `dtype`, in older files `torch_dtype`, else PyTorch's own."""
+    key = "torch_dtype" if config.get("dtype") is None else "dtype"
+    value = config.get(key)
+    if value is None:
+        return "float32"
+    if not isinstance(value, str) or value not in DTYPE_BYTES:
+        raise unknown(f"{source}: {key}", str(value)[:60], DTYPE_BYTES)
+    return value
 
 
-# The model's published config.json, 2025-01.
+# The sizes of its published config.json (deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B, 2025-01).
 DEEPSEEK_1_5B = shape_of_config(
     {
         "model_type": "qwen2",
+        "num_hidden_layers": 28,
         "hidden_size": 1536,
         "intermediate_size": 8960,
-        "num_hidden_layers": 28,
         "num_attention_heads": 12,
         "num_key_value_heads": 2,
         "vocab_size": 151_936,
@@ -160,6 +214,5 @@ DEEPSEEK_1_5B = shape_of_config(
         "tie_word_embeddings": False,
         "torch_dtype": "bfloat16",
     },
-    source="deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B",
-    name="DeepSeek-R1-Distill-Qwen-1.5B",
+    source="deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B/config.json",
 )

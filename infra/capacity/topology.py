@@ -1,149 +1,164 @@
-"""Whether a model is better served whole on every node or split over several, and how."""
+"""Whole replicas or a pipeline: every layout computed, one recommended, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.capacity.layouts import Kind, Layout, Node, Workload, layout, priced
-from infra.capacity.placement import (
-    ASSUMED_RUNTIME_BYTES,
-    DTYPE_BYTES,
-    balanced_split,
-    guide_split,
-    stage_weight_bytes,
-)
-from infra.units import GIB
+from infra.capacity.assumptions import Assumptions
+from infra.capacity.fitting import fewest_stages_split
+from infra.capacity.layouts import Case, Layout, LayoutKind, best_of, pipeline, replicas
+from infra.capacity.placement import balanced_split, parse_split, shared_split
+from infra.capacity.reasons import reason_of, verdict_on
+from infra.capacity.roofline import device_of
+from infra.domain import Interval, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from infra.capacity.placement import ModelShape
+    from infra.capacity.roofline import Device, Load
     from infra.machines import Machine
+
+MOST_STAGES = 4  # more are computed only for a model that needs them
+NAMED_SPLITS = ("balanced", "guide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """The layouts of one machine type, and which to take.
+    """How to lay a model out over one kind of machine.
 
     Attributes:
-        dtype: What was computed with.
-        usable_bytes: Of a node, for weights, cache and runtime.
-        layouts: Replicas first; all of them use the same number of nodes.
-        recommended: One of them; None when none of them fits.
-        least_stages: The fewest nodes that hold one copy; None when not even one layer each does.
-        reason: Why, in a sentence with its figures.
+        kv_bytes_per_token: Of all layers together.
+        notes: What of the dtype to know.
+        layouts: By nodes; replicas stand beside every pipeline with as many nodes.
+        recommended: The one with the most tokens a second for each node; None if nothing fits.
+        reason: Why, with its figures, in a sentence.
+        pinned: The split that was asked for.
+        verdict_on_pin: What it costs against the balanced one; empty without it.
     """
 
-    machine: str
-    dtype: str
-    usable_bytes: int
+    machine: Machine
+    device: Device
+    load: Load
+    kv_bytes_per_token: int
+    notes: tuple[str, ...]
     layouts: tuple[Layout, ...]
     recommended: Layout | None
-    least_stages: int | None
     reason: str
+    pinned: Layout | None
+    verdict_on_pin: str
 
 
-def topology_advice(
-    shape: ModelShape, machine: Machine, work: Workload, usd_per_hour: Decimal | None = None
+def named_split(text: str, shape: ModelShape) -> tuple[int, ...]:
+    """Return the cuts that a person pinned: "balanced", the guide's 30/70, or as in "8" or "5,10".
+
+    Raises:
+        ConfigError: Neither a name nor cuts of this model.
+    """
+    name = text.strip().lower()
+    if name == "balanced":
+        return balanced_split(shape, 2)
+    if name == "guide":
+        return guide_split(shape)
+    if name.isalpha():
+        raise unknown("split", text, (*NAMED_SPLITS, str(max(shape.layers // 2, 1))))
+    return parse_split(text, shape.layers)
+
+
+def guide_split(shape: ModelShape) -> tuple[int, ...]:
+    """Return the cut that leaves 30 % of the work to the embedding node.
+
+    Raises:
+        ConfigError: The model has one layer.
+
+    Source:
+        Guide §2.4.
+    """
+    return shared_split(shape, Assumptions().embedding_share)
+
+
+def advise(
+    shape: ModelShape,
+    machine: Machine,
+    load: Load,
+    *,
+    usd_per_hour: Decimal | None = None,
+    pin: tuple[int, ...] | None = None,
 ) -> Advice:
-    """Compare whole replicas with pipelines on the same number of nodes, and recommend one.
-
-    A step of a stage takes as long as reading its weights and its sequences' caches, or computing
-    with them, whichever is longer. A pipeline keeps as many groups of sequences under way as it
-    has stages, so its slowest stage sets the pace; replicas each keep their own. All of it are
-    peak figures of the machine: bounds to compare layouts with, not forecasts.
+    """Return the layouts of a model on one kind of machine, and the best of them.
 
     Args:
         shape: The model.
-        machine: Every node is one.
-        work: What is asked of them.
-        usd_per_hour: Of one machine.
+        machine: Every node.
+        load: Dtype, context and sequences.
+        usd_per_hour: What a machine costs; None is unpriced.
+        pin: Cuts to compute besides.
 
     Raises:
-        ConfigError: The machine cannot compute in the dtype.
+        ConfigError: The context is longer than the model's.
     """
-    node = Node.of(shape, machine, work)
-    least = _least_stages(node)
-    nodes = work.nodes
-    if least is not None and least > nodes:
-        nodes = least
-    layouts = tuple(
-        priced(layout(node, kind, cuts, nodes), usd_per_hour)
-        for kind, cuts in _candidates(shape, work, nodes, least)
-    )
-    best = max(filter(_fits, layouts), key=_tokens_per_second, default=None)
+    Interval(1, shape.context_tokens).check("context", load.context_tokens)
+    device = device_of(machine, load.dtype)
+    case = Case(shape=shape, device=device, load=load, usd_per_hour=usd_per_hour)
+    layouts = _layouts(case, pin)
+    recommended = best_of(layouts)
+    pinned = next((x for x in layouts if x.cuts == pin), None) if pin else None
     return Advice(
-        machine=machine.name,
-        dtype=node.dtype,
-        usable_bytes=node.usable_bytes,
+        machine=machine,
+        device=device,
+        load=load,
+        kv_bytes_per_token=shape.layers * shape.kv_elements_per_token * load.dtype_bytes,
+        notes=_notes(shape, machine, load),
         layouts=layouts,
-        recommended=best,
-        least_stages=least,
-        reason=_reason(node, layouts, best, least),
+        recommended=recommended,
+        reason=reason_of(case, layouts, recommended),
+        pinned=pinned,
+        verdict_on_pin=verdict_on(pinned, layouts) if pinned else "",
     )
 
 
-def _candidates(
-    shape: ModelShape, work: Workload, nodes: int, least: int | None
-) -> list[tuple[Kind, tuple[int, ...]]]:
-    found: list[tuple[Kind, tuple[int, ...]]] = [(Kind.REPLICAS, ())]
-    lengths = {stages for stages in (least, nodes) if stages and 1 < stages <= shape.layers}
-    found += [(Kind.BALANCED, balanced_split(shape, stages)) for stages in sorted(lengths)]
-    if nodes == 2 and shape.layers > 1:
-        found.append((Kind.GUIDE, guide_split(shape)))
-    if work.cuts is not None and len(work.cuts) == nodes - 1:
-        found.append((Kind.PINNED, work.cuts))
-    return found
+def _layouts(case: Case, pin: tuple[int, ...] | None) -> tuple[Layout, ...]:
+    shape, load = case.shape, case.load
+    stages = {*range(2, min(MOST_STAGES, shape.layers) + 1), *([len(pin) + 1] if pin else ())}
+    balanced = (balanced_split(shape, number) for number in sorted(stages))
+    found = dict.fromkeys(balanced, LayoutKind.BALANCED)
+    for sequences in (1, load.sequences):
+        fitted = fewest_stages_split(shape, load, case.device, sequences=sequences)
+        if fitted:
+            even = fitted == balanced_split(shape, len(fitted) + 1)
+            found.setdefault(fitted, LayoutKind.BALANCED if even else LayoutKind.FITTED)
+    if shape.layers > 1:
+        found.setdefault(guide_split(shape), LayoutKind.GUIDE)
+    if pin:
+        found.setdefault(pin, LayoutKind.PINNED)
+    sizes = sorted({1, *(len(cuts) + 1 for cuts in found)})
+    layouts = [replicas(case, nodes) for nodes in sizes]
+    layouts += [pipeline(case, cuts, kind) for cuts, kind in found.items()]
+    return tuple(sorted(layouts, key=lambda x: (x.nodes, x.kind.rank)))
 
 
-def _least_stages(node: Node) -> int | None:
-    """Return the fewest stages of a balanced split that all fit; their weights bound the search."""
-    shape, left = node.shape, node.usable_bytes - ASSUMED_RUNTIME_BYTES
-    weights = stage_weight_bytes(shape, 0, shape.layers, dtype_bytes=DTYPE_BYTES[node.dtype])
-    first = max(1, weights // left) if left > 0 else shape.layers + 1
-    for stages in range(first, shape.layers + 1):
-        if all(stage.room for stage in node.stages(balanced_split(shape, stages))):
-            return stages
-    return None
+def _notes(shape: ModelShape, machine: Machine, load: Load) -> tuple[str, ...]:
+    gpu, dtype = machine.gpu, load.dtype
+    notes = []
+    if gpu is None and dtype == "float32":
+        notes.append("float32, as no cloud promises 16-bit arithmetic of its CPUs")
+    elif gpu is None:
+        notes.append(f"CPUs are taken to compute {dtype} at the rate of float32")
+    elif dtype != "float32" and not gpu.bfloat16:
+        has = "float16 is its 16-bit format" if dtype == "float16" else "computed as float32"
+        notes.append(f"a {gpu.name} has no bfloat16: {has}")
+    if dtype == "float16" and shape.family.startswith("qwen"):
+        notes.append("Qwen models may overflow in float16 (finding G09)")
+    return tuple(notes)
 
 
-def _fits(layout: Layout) -> bool:
-    return layout.fits
-
-
-def _tokens_per_second(layout: Layout) -> float:
-    return layout.tokens_per_second
-
-
-def _reason(node: Node, layouts: tuple[Layout, ...], best: Layout | None, least: int | None) -> str:
-    whole, others = layouts[0], [layout for layout in layouts[1:] if layout.fits]
-    machine, usable = node.machine.name, node.usable_bytes / GIB
-    weights = whole.stages[0].weight_bytes / GIB
-    if best is None:
-        holds = "no number of them does" if least is None else f"it takes {least}"
-        return (
-            f"{weights:,.1f} GiB of weights and a cache of {node.context_tokens:,} tokens do not "
-            f"fit the {usable:.1f} GiB of {whole.nodes} {machine}: {holds}"
-        )
-    if not whole.fits:
-        return (
-            f"{weights:,.1f} GiB of weights and a cache do not fit the {usable:.1f} GiB of one "
-            f"{machine}; {least} are the fewest that hold it"
-        )
-    if not others:
-        return f"it fits one {machine}, and {whole.nodes} stages do not"
-    other = max(others, key=_tokens_per_second)
-    if best is whole:
-        times = whole.tokens_per_second / other.tokens_per_second
-        return (
-            f"it fits one {machine} ({weights:.1f} of {usable:.1f} GiB): {whole.nodes} whole "
-            f"copies give {times:.2f} x the tokens of a pipeline on as many nodes, and a token "
-            f"waits for no hop: {whole.token_seconds * 1000:.1f} ms instead of "
-            f"{other.token_seconds * 1000:.1f}"
-        )
-    times = best.tokens_per_second / whole.tokens_per_second
-    return (
-        f"whole it leaves room for {whole.sequences} sequences on {whole.nodes} nodes, split for "
-        f"{best.sequences}: {times:.2f} x the tokens"
-    )
+def cheapest(advices: Sequence[Advice]) -> Advice | None:
+    """Return the advice whose recommended layout has the cheapest tokens; None without prices."""
+    priced = [
+        (layout.usd_per_million_tokens, index)
+        for index, layout in enumerate(advice.recommended for advice in advices)
+        if layout is not None and layout.usd_per_million_tokens is not None
+    ]
+    return advices[min(priced)[1]] if priced else None

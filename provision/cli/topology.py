@@ -10,67 +10,82 @@ import click
 from provision.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
-    from infra.capacity.layouts import Workload
     from infra.capacity.placement import ModelShape
     from infra.capacity.topology import Advice
     from infra.machines import Machine
+    from infra.pricing.catalogue import Price, PriceBook
+
+_DEFAULT_SEQUENCES = 8  # as many as a node of a deployment holds by default
+# Whose on-demand price of which sku tells what a machine costs.
+_PRICED = {"aws": ("us-east-1", "ec2"), "gcp": ("us-central1", "compute")}
 
 
 @click.command("topology")
 @click.option(
-    "--model", type=click.Path(path_type=Path),
-    help="A checkpoint's folder or its config.json; the guide's model when not given.",
-)  # fmt: skip
-@click.option("--machine", help="Instance type; every one of the catalogue when not given.")
-@click.option("--nodes", type=int, default=2, show_default=True, help="Machines to compare on.")
-@click.option("--context", type=int, default=4_096, show_default=True, help="Tokens a sequence.")
-@click.option("--sequences", type=int, default=16, show_default=True, help="Wanted at once.")
-@click.option("--dtype", help="float32, bfloat16 or float16; the machine's own when not given.")
-@click.option("--split", help="First layer of each later stage to compare with: 8, or 5,10.")
+    "--model",
+    type=click.Path(path_type=Path),
+    help="A model's folder or config.json; the guide's model when not given.",
+)
+@click.option("--machine", metavar="TYPE", help="Instance type; all when not given.")
+@click.option("--dtype", help="float32, bfloat16 or float16; 16 bits where the machine has them.")
+@click.option("--context", type=int, help="Tokens of a sequence; 4096, or the model's if shorter.")
+@click.option(
+    "--sequences",
+    type=int,
+    default=_DEFAULT_SEQUENCES,
+    show_default=True,
+    help="At once, over all nodes together.",
+)
+@click.option("--split", metavar="CUTS", help="Compute this too: balanced, guide, or as 8 or 5,10.")
 @json_option
-def topology(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
-    """Whole on every node, or split over several? Layers, memory and pace of a model."""
+def topology(*, as_json: bool, model: Path | None, **flags: Any) -> None:  # noqa: ANN401 - as its options
+    """One model over several nodes: whole replicas or a pipeline, and which split?"""
+    from infra.capacity.shapes import DEEPSEEK_1_5B
+    from provision.models import read_shape
+    from provision.prices import load_prices
     from provision.report.topology import render_topology, topology_document
 
-    shape = _shape(flags["model"])
-    advice = [_advice(shape, machine, flags) for machine in _machines(flags["machine"])]
+    shape = DEEPSEEK_1_5B if model is None else read_shape(model)
+    book = load_prices()
+    found = [(each, _price(book, each)) for each in _machines(flags["machine"])]
+    prices = {machine.name: price for machine, price in found if price}
+    advices = tuple(_advice(shape, machine, price, flags) for machine, price in found)
     if as_json:
-        print_json(topology_document(shape, advice))
+        print_json(topology_document(shape, advices, prices))
     else:
-        click.echo(render_topology(shape, advice))
+        click.echo(render_topology(shape, advices, prices))
 
 
-def _shape(model: Path | None) -> ModelShape:
-    from infra.capacity.shapes import DEEPSEEK_1_5B
-    from provision.modelconfig import read_shape
-
-    return DEEPSEEK_1_5B if model is None else read_shape(model)
-
-
-def _machines(name: str | None) -> list[Machine]:
+def _machines(name: str | None) -> tuple[Machine, ...]:
     from infra.machines import MACHINES, machine_named
 
-    return [machine_named(name)] if name else list(MACHINES.values())
+    return tuple(MACHINES.values()) if name is None else (machine_named(name),)
 
 
-def _advice(shape: ModelShape, machine: Machine, flags: dict[str, Any]) -> Advice:
-    from infra.capacity.topology import topology_advice
-    from provision.prices import load_prices, on_demand_usd
-
-    return topology_advice(
-        shape, machine, _workload(shape, flags), on_demand_usd(load_prices(), machine)
-    )
+def _price(book: PriceBook, machine: Machine) -> Price | None:
+    region, service = _PRICED[machine.cloud]
+    return book.price(machine.cloud, region, f"{service}:{machine.name}")
 
 
-def _workload(shape: ModelShape, flags: dict[str, Any]) -> Workload:
-    from infra.capacity.layouts import Workload
-    from infra.capacity.placement import parse_split
+def _advice(
+    shape: ModelShape, machine: Machine, price: Price | None, flags: dict[str, Any]
+) -> Advice:
+    from infra.capacity.roofline import Load, best_dtype
+    from infra.capacity.topology import advise, named_split
+    from provision.plan import DEFAULT_CONTEXT_TOKENS
 
-    split = flags["split"]
-    return Workload(
-        context_tokens=flags["context"],
+    context, split = flags["context"], flags["split"]
+    load = Load(
+        dtype=flags["dtype"] or best_dtype(machine),
+        context_tokens=min(DEFAULT_CONTEXT_TOKENS, shape.context_tokens)
+        if context is None
+        else context,
         sequences=flags["sequences"],
-        dtype=flags["dtype"],
-        cuts=parse_split(split, shape.layers, flags["nodes"]) if split else None,
-        nodes=flags["nodes"],
+    )
+    return advise(
+        shape,
+        machine,
+        load,
+        usd_per_hour=price.usd if price else None,
+        pin=None if split is None else named_split(split, shape),
     )

@@ -35,6 +35,7 @@ def test_a_value_survives_to_the_last_digit() -> None:
         (b"\xff\xfe", "s: not JSON"),
         ("[" * 100_000, "s: not JSON: nested too deeply"),
         ("3", "s: not a JSON object"),
+        ('{"name": "a", "name": "b"}', "s: 'name' stands twice"),
         ('{"name": "a"}', "s: 'inner' is missing"),
         ('{"name": "a", "inner": [{"prize": "1"}]}', "did you mean 'price'"),
         ('{"name": "a", "inner": [{"price": "x"}]}', "s: 'inner.0.price' is 'x'"),

@@ -13,6 +13,8 @@ def test_every_machine_is_found_and_says_its_source(name: str) -> None:
     machine = machine_named(name)
     assert machine.name == name
     assert machine.source
+    assert "assumed" in machine.cpu_source
+    assert machine.gpu is None or "datasheet" in machine.gpu.source
 
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])

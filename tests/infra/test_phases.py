@@ -181,7 +181,7 @@ def changed(**changes: object) -> str:
         (changed(groups=[{}]), "'groups.0.role' is missing"),
         (changed(groups=[{"roles": 1}]), "did you mean 'role'"),
         (changed(target=None), "'target' is None"),
-        (changed(capacity_queries_per_hour=float("nan")), "capacity_queries_per_hour is nan"),
+        (changed(capacity_queries_per_hour=float("nan")), "NaN is not a number"),
     ],
 )
 def test_a_damaged_configuration_is_refused(text: str, reason: str) -> None:

@@ -128,52 +128,6 @@ def test_the_roi_document_has_everything_and_only_numbers(run: Run) -> None:
     assert document["studies"][0]["tornado"]["bars"][0]["low"]["payback_months"] is None
 
 
-def test_topology_advises_on_a_model_of_ones_own(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "my-model"
-    folder.mkdir()
-    config = {
-        "model_type": "llama",
-        "hidden_size": 4096,
-        "intermediate_size": 14_336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "vocab_size": 128_256,
-        "max_position_embeddings": 8_192,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    text = run("capacity", "topology", "--model", str(folder), "--machine", "g4dn.xlarge").output
-    assert "my-model: llama, 8,030,261,248 parameters" in text
-    assert "take balanced pipeline: 15.0 GiB of weights and a cache do not fit" in text
-    document = json.loads(
-        run("capacity", "topology", "--model", str(folder / "config.json"), "--json").output
-    )
-    assert [each["recommended"] for each in document["machines"]] == ["balanced", "balanced"]
-    assert document["machines"][0]["layouts"][0]["token_seconds"] is None
-
-
-def test_topology_shows_the_guides_split_beside_the_balanced_one(run: Run) -> None:
-    text = run("capacity", "topology").output
-    assert "1.94 x one node at the balanced cut 16, 1.44 x at the guide's 10" in text
-    assert "pinned pipeline" in run("capacity", "topology", "--split", "20").output
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "not JSON, or cut short"),
-        ("[]", "not a JSON object"),
-        ('{"model_type": "gpt2"}', "model_type 'gpt2' is unknown"),
-        ("[" * 100_000, "not JSON"),
-    ],
-)
-def test_a_config_that_is_none_is_refused(run: Run, content: str, message: str) -> None:
-    Path("config.json").write_text(content)
-    result = run("capacity", "topology", "--model", "config.json")
-    assert result.exit_code == 2
-    assert message in result.output
-
-
 @pytest.mark.parametrize("form", ["table", "json", "csv", "md"])
 def test_cost_has_forms(run: Run, form: str) -> None:
     result = run("cost", "--phase", "mvp", "--format", form)
@@ -224,12 +178,6 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
         (("capacity", "--assume", "adoption=2"), "adoption is 2.0: must be a number in [0, 1]"),
         (("capacity", "--phase", "mvp", "--peak", "nan"), "is nan"),
         (("capacity", "--phase", "mvp", "--simulate", "--requests", "1"), "requests is 1"),
-        (("capacity", "topology", "--model", "absent"), "absent: cannot be read"),
-        (("capacity", "topology", "--machine", "g4dn"), "did you mean 'g4dn.xlarge'"),
-        (("capacity", "topology", "--split", "30"), "30 is outside 1 to 27"),
-        (("capacity", "topology", "--split", "5,10"), "makes 3 stages, not 2"),
-        (("capacity", "topology", "--sequences", "0"), "sequences is 0"),
-        (("capacity", "topology", "--dtype", "bfloat16"), "a T4 has no bfloat16"),
         (("capacity", "findings", "--lang", "zh"), "language 'zh' is unknown"),
         (("roi", "--phase", "mvp"), "a scenario is a phase, an adoption and a plan"),
         (("roi", "--phase", "mvp", "--adoption", "2", "--plan", "premium"), "adoption is 2.0"),
@@ -276,7 +224,15 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
-    "command", ["capacity --phase mvp", "cost --phase mvp", "roi", "roi --tornado"]
+    "command",
+    [
+        "capacity --phase mvp",
+        "capacity topology",
+        "cost --phase mvp",
+        "network",
+        "roi",
+        "roi --tornado",
+    ],
 )
 def test_the_model_runs_without_heavy_packages(command: str, tmp_path: Path) -> None:
     code = (

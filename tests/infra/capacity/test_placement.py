@@ -14,6 +14,7 @@ from infra.capacity.placement import (
     balanced_split,
     parse_split,
     pipelined_gain,
+    shared_split,
     stage_memory_bytes,
     stage_ranges,
     stage_read_parameters,
@@ -89,6 +90,21 @@ def test_a_fixed_30_70_cut_wastes_a_pipeline() -> None:
     assert pipelined_gain(QWEN, (10,)) == pytest.approx(1.44, abs=0.01)
     assert pipelined_gain(QWEN, (16,)) == pytest.approx(1.94, abs=0.01)
     assert pipelined_gain(QWEN, (17,)) == pytest.approx(1.94, abs=0.01)
+
+
+def test_the_guides_share_counts_the_head_as_layers() -> None:
+    assert shared_split(QWEN, 0.3) == (10,)
+    assert QWEN.lm_head_layers == pytest.approx(4.99, abs=0.01)
+
+
+@given(shape=shapes(), share=st.floats(0, 1))
+def test_any_share_leaves_both_stages_a_layer(shape: ModelShape, share: float) -> None:
+    if shape.layers == 1:
+        with pytest.raises(ConfigError, match="has one layer"):
+            shared_split(shape, share)
+    else:
+        (cut,) = shared_split(shape, share)
+        assert 1 <= cut <= shape.layers - 1
 
 
 def test_sixteen_layers_with_a_light_head_are_cut_as_the_guide_draws_it() -> None:
