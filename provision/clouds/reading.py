@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Protocol
 
-from infra.pricing.refresh import Quote
+from infra.errors import PreflightError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from infra.machines import Cloud
     from infra.pricing.catalogue import Price
+    from infra.pricing.refresh import Quote
 
 _LONGEST_NUMBER = 40
 
@@ -59,6 +61,22 @@ class Errand(Protocol):
             RemoteError: They could not be read to their end, or make no sense.
             PreflightError: A package, a key or credentials are missing or refused.
         """
+
+
+@contextmanager
+def installed(source: str) -> Iterator[None]:
+    """Say which package a source lacks.
+
+    Raises:
+        PreflightError: One is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise PreflightError(
+            f"{source} needs {error.name}, which is not installed",
+            hint="Run `pip install 'qinfra[deploy]'`.",
+        ) from error
 
 
 def usd_of(text: object) -> Decimal:
