@@ -47,6 +47,7 @@ class BulkErrand:
     etag: str = ""
     source: str = NAME
     cloud: Cloud = "aws"
+    skus: tuple[str, ...] = SKUS
 
     @classmethod
     def of(cls, region: str) -> BulkErrand:
@@ -55,7 +56,7 @@ class BulkErrand:
 
     def covers(self, price: Price) -> bool:
         """Return whether offer files have the price."""
-        return price.sku in SKUS and not price.term.startswith("spot")
+        return price.sku in self.skus and not price.term.startswith("spot")
 
     def read(self) -> Reading:
         """Return the region's prices, or that nothing is newer.

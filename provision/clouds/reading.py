@@ -42,6 +42,7 @@ class Errand(Protocol):
     Attributes:
         source: Name of the source on the command line.
         url: Where the prices are, as their rows say.
+        skus: What the source has prices of.
         etag: The version known already, which need not come again; empty for none.
     """
 
@@ -49,6 +50,7 @@ class Errand(Protocol):
     cloud: Cloud
     regions: tuple[str, ...]
     url: str
+    skus: tuple[str, ...]
     etag: str
 
     def covers(self, price: Price) -> bool:
