@@ -96,9 +96,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _selected(
-    book: PriceBook, provider: str | None, region: str | None, text: str
-) -> list[Price]:
+def _selected(book: PriceBook, provider: str | None, region: str | None, text: str) -> list[Price]:
     """Return the prices of a provider and a region whose sku holds a text.
 
     Raises:

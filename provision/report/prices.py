@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PACKAGED, REFRESHED = "packaged", "refreshed"
 
 _COLUMNS = (
-    "provider", "region", "sku", "term", "unit", "usd", "date", "age", "kept", "source",
+    "provider", "region", "sku", "term", "unit", "usd", "date", "age", "origin", "source",
 )  # fmt: skip
 _OUTCOME_HEADER = (
     "SKU", "REGION", "TERM", "OLD", "NEW", "CHANGE", "VERDICT", "REMARK",
@@ -39,7 +39,7 @@ def price_rows(
             **{name: str(value) for name, value in asdict(price).items() if name in _COLUMNS},
             "usd": plain(price.usd),
             "age": age(price.date, today),
-            "kept": REFRESHED if price.key in refreshed else PACKAGED,
+            "origin": REFRESHED if price.key in refreshed else PACKAGED,
         }
         for price in prices
     ]
