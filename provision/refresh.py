@@ -159,12 +159,12 @@ def judge_run(visits: Sequence[Visit]) -> None:
 
 def _nothing_read(errors: Sequence[QinfraError]) -> QinfraError:
     first = errors[0]
-    if len(errors) == 1:
-        return first
+    hint = first.hint or "Try again later; `qinfra prices show` shows what stays in force."
     kind = PreflightError if all(isinstance(e, PreflightError) for e in errors) else RemoteError
+    if len(errors) == 1:
+        return kind(str(first), hint=hint)
     return kind(
-        f"nothing could be read, all {len(errors)} readings failed; the first: {first}",
-        hint=first.hint,
+        f"nothing could be read, all {len(errors)} readings failed; the first: {first}", hint=hint
     )
 
 

@@ -145,7 +145,7 @@ def merged(book: PriceBook, outcomes: Iterable[Outcome]) -> PriceBook:
 def plain(usd: Decimal) -> str:
     """Return a price with no digit lost, and none for show."""
     if not _is_price(usd):
-        return str(usd)
+        return "0" if usd.is_zero() else str(usd)
     text = f"{usd:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -160,8 +160,11 @@ def _impossible(quote: Quote) -> str:
         return "nothing is known of this sku"
     if quote.unit != unit:
         return f"priced by the {quote.unit}, not the {unit}"
+    if quote.usd.is_nan():
+        return "no finite number"
     if not _is_price(quote.usd) or not _rounded(quote.usd):
-        return f"{quote.usd} is not above 0 and at most {HIGHEST_USD:,}"
+        usd = "0" if quote.usd.is_zero() else quote.usd
+        return f"{usd} is not above 0 and at most {HIGHEST_USD:,}"
     return ""
 
 

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from infra.errors import PreflightError, RemoteError
+from infra.errors import ConfigError, PreflightError, RemoteError
 from infra.machines import MACHINES
 from infra.pricing.catalogue import ON_DEMAND
 from infra.pricing.refresh import Quote
@@ -36,6 +36,7 @@ SKUS = (*(f"compute:{machine.name}" for machine in N1), DISK)
 _LIMITS = Limits(timeout_seconds=20, deadline_seconds=60, most_bytes=64 * 2**20, attempts=3)
 _DEADLINE_SECONDS = 300.0
 _MOST_PAGES = 100
+_HERE = ("127.0.0.1", "::1", "localhost")
 _PAGE_SIZE = 5_000
 _TERMS = {"OnDemand": ON_DEMAND, "Preemptible": "spot"}
 # Descriptions of preemptible offers have begun in several ways.
@@ -68,6 +69,11 @@ class GcpErrand:
             what="the base of Google's billing API",
             hint=f"Unset it to use {BASE}.",
         )
+        if not base.startswith("https://") and urlsplit(base).hostname not in _HERE:
+            raise ConfigError(
+                f"{BASE_NAME} is '{base}': the key would travel unencrypted",
+                hint="Use https://, or http:// on this machine only.",
+            )
         return cls(regions, base + COMPUTE_ENGINE)
 
     def covers(self, price: Price) -> bool:
@@ -190,14 +196,16 @@ def _machines(quotes: tuple[Quote, ...]) -> Iterator[Quote]:
 
 
 def _machine(core: Quote, ram: Quote | None, machine: Machine) -> Quote:
+    ram_usd = ram.usd if ram else Decimal("NaN")
     flaw = core.flaw or ("memory has no price" if ram is None else ram.flaw)
     if not flaw and (core.unit, ram and ram.unit) != ("hour", "GB-hour"):
         flaw = "cores or memory are not priced by the hour"
+    if not flaw and not all(part.is_finite() and part > 0 for part in (core.usd, ram_usd)):
+        flaw = f"a core at {core.usd} and a GB of memory at {ram_usd} are no prices"
     memory = Decimal(str(machine.memory_gib))
     return replace(
         core,
         sku=f"compute:{machine.name}",
-        usd=machine.vcpus * core.usd + memory * (ram.usd if ram else Decimal("NaN")),
-        note=f"{machine.vcpus} cores and {machine.memory_gib:g} GB of memory",
+        usd=machine.vcpus * core.usd + memory * ram_usd,
         flaw=flaw,
     )

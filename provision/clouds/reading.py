@@ -96,7 +96,7 @@ def unanimous(quotes: Iterable[Quote]) -> tuple[Quote, ...]:
     found: dict[tuple[str, str, str, str], Quote] = {}
     for quote in quotes:
         first = found.setdefault(quote.key, quote)
-        if first.usd != quote.usd and not first.flaw:
+        if first is not quote and first.usd != quote.usd and not first.flaw:
             found[quote.key] = _contradicted(first, quote)
     return tuple(found.values())
 
