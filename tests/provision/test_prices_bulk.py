@@ -194,7 +194,7 @@ def test_a_servers_error_is_asked_again(prices: Prices, server: Loopback) -> Non
         (answer(""), "no offer file, it begins with ''"),
         (answer(offer_file([])), "has none of the catalogue's prices"),
         (answer(offer_file().replace('"Tenancy"', '"Rent"')), "column 'Tenancy' is missing"),
-        (answer(offer_file().replace('"g4dn.xlarge"', 'x"g4dn.xlarge"')), "cut short or spoilt"),
+        (answer(offer_file().replace('"g4dn.xlarge"', '"g4dn.xlarge"x')), "cut short or spoilt"),
         (answer(offer_file().encode() + b'"g4dn.xlarge \xff"\n'), "cut short or spoilt"),
         (answer("", status=404), "answered 404"),
         (answer("", status=304), "no offer file, it begins with ''"),
