@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from provision.clouds.reading import Errand, Reading
 
 
+_LATER = "Try again later; `qinfra prices show` shows what stays in force."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """What came of one errand.
@@ -122,10 +125,12 @@ class Refresh:
 
     def _save(self, errand: Errand, reading: Reading, outcomes: Sequence[Outcome]) -> None:
         """Merge what was taken; a version counts as known only when nothing of it was refused."""
-        self._refreshed = merged(self._refreshed, outcomes)
         self._in_force = merged(self._in_force, outcomes)
         if self.dry_run:
+            self._refreshed = merged(self._refreshed, outcomes)
             return
+        # Read again: reading a source takes minutes, in which another run may have saved its own.
+        self._refreshed = merged(refreshed_prices(), outcomes)
         self.written |= save_prices(self._refreshed)
         refused = any(outcome.verdict is Verdict.REFUSED for outcome in outcomes)
         if reading.etag:
@@ -149,17 +154,21 @@ def judge_run(visits: Sequence[Visit]) -> None:
     if all(visit.complete for visit in visits):
         return
     kept = sum(outcome.verdict is Verdict.KEPT for visit in visits for outcome in visit.outcomes)
+    hint = (
+        "Run `qinfra prices refresh --accept` if the jumps among them are right."
+        if refused
+        else _LATER
+    )
     raise PartialFailure(
         f"{len(errors)} of {len(visits)} readings failed, {refused} prices were refused and "
         f"{kept} could not be read; they stay as they were",
-        hint="Run `qinfra prices refresh --accept` to take jumps that are right, or "
-        "`qinfra prices show` to see what is in force.",
+        hint=hint,
     )
 
 
 def _nothing_read(errors: Sequence[QinfraError]) -> QinfraError:
     first = errors[0]
-    hint = first.hint or "Try again later; `qinfra prices show` shows what stays in force."
+    hint = first.hint or _LATER
     kind = PreflightError if all(isinstance(e, PreflightError) for e in errors) else RemoteError
     if len(errors) == 1:
         return kind(str(first), hint=hint)
