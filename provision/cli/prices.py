@@ -89,7 +89,7 @@ def _tell_saved(*, written: bool, dry_run: bool) -> None:
     if written:
         notice(f"saved to {prices_file()}")
     else:
-        notice("nothing written" + (", as --dry-run asks" if dry_run else ": nothing is new"))
+        notice("nothing written" + (", as --dry-run asks" if dry_run else ""))
 
 
 def _today() -> date:

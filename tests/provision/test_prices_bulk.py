@@ -113,7 +113,7 @@ def test_nothing_is_written_twice_a_day_nor_on_a_dry_run(
     assert prices("refresh", "--region", EAST).exit_code == 0
     before = kept.stat()
     server.routed[path(EAST)] = answer(offer_file())
-    assert "nothing is new" in prices("refresh", "--region", EAST).stderr
+    assert "nothing written\n" in prices("refresh", "--region", EAST).stderr
     assert kept.stat().st_ino == before.st_ino
 
 
