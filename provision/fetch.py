@@ -6,8 +6,9 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
-from infra.errors import RemoteError
+from infra.errors import ConfigError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,31 @@ class Answer:
             if time.monotonic() > self._ends_at:
                 raise RemoteError(f"{url}: took longer than {limits.deadline_seconds:g} s")
             yield chunk
+
+
+def checked_base(url: str, name: str, *, what: str, hint: str) -> str:
+    """Return the base of an address without its last slash.
+
+    Args:
+        url: As a person gave it.
+        name: Of the setting, for the error.
+        what: What the address is of, for the error.
+        hint: What to give instead.
+
+    Raises:
+        ConfigError: It is no http(s) URL, or holds a password, which is not shown.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        shown = "a URL with a password" if usable and parts.username else f"'{url}'"
+        raise ConfigError(
+            f"{name} is {shown}: must be {what} without user, query or fragment", hint=hint
+        )
+    return url.rstrip("/")
 
 
 def fetch(request: Request) -> bytes:

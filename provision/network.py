@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.observation import Observation, read_observation
 from infra.errors import ConfigError, QinfraError, RemoteError
+from provision.fetch import checked_base
 from provision.files import data_folder, read_bounded, write_atomically
 from provision.report.table import duration
 
@@ -79,18 +79,15 @@ def statistics_url(rpc_url: str) -> str:
     Raises:
         ConfigError: The base is no http(s) URL, or holds a password.
     """
-    try:
-        parts = urlsplit(rpc_url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        usable = False
-    if not usable or parts.username or parts.query or parts.fragment:
-        shown = "a URL with a password" if usable and parts.username else f"'{rpc_url}'"
-        raise ConfigError(
-            f"rpc_url is {shown}: must be the base of an RPC without user, query or fragment",
+    return (
+        checked_base(
+            rpc_url,
+            "rpc_url",
+            what="the base of an RPC",
             hint="For example --rpc-url https://rpc.qubic.org.",
         )
-    return rpc_url.rstrip("/") + STATISTICS
+        + STATISTICS
+    )
 
 
 def _asked(url: str, settings: NetworkSettings) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from infra.domain import unknown
 from infra.errors import ConfigError
+from infra.pricing.age import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,8 +32,7 @@ TERMS = (
 )
 PACKAGED = "infra/pricing/prices.csv"
 
-_HIGHEST_USD = Decimal(1_000_000)
-_DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?")
+HIGHEST_USD = Decimal(1_000_000)
 # The unit a price must have, by the beginning of its sku; the longest beginning counts.
 _UNITS: Mapping[str, str] = {
     "ec2:": "hour",
@@ -203,7 +202,7 @@ def _price(row: dict[str, str], where: str) -> Price:
         raise ConfigError(f"{where}: nothing is known of the sku '{row['sku']}'")
     if row["unit"] != unit:
         raise ConfigError(f"{where}: {row['sku']} is priced by the {row['unit']}, not the {unit}")
-    if not _DATE.fullmatch(row["date"]):
+    if not is_date(row["date"]):
         raise ConfigError(f"{where}: date '{row['date']}' is not YYYY-MM or YYYY-MM-DD")
     return Price(**{**row, "usd": amount(row["usd"], where)})  # type: ignore[arg-type]
 
@@ -218,6 +217,6 @@ def amount(text: str, where: str) -> Decimal:
         usd = Decimal(text)
     except InvalidOperation as error:
         raise ConfigError(f"{where}: price '{text}' is not a number") from error
-    if not usd.is_finite() or not 0 < usd <= _HIGHEST_USD:
-        raise ConfigError(f"{where}: price {text} is not above 0 and at most {_HIGHEST_USD:,}")
+    if not usd.is_finite() or not 0 < usd <= HIGHEST_USD:
+        raise ConfigError(f"{where}: price {text} is not above 0 and at most {HIGHEST_USD:,}")
     return usd

@@ -8,6 +8,7 @@ COMMANDS = {
     "network": "The network's figures: the guide's, a file's or live.",
     "capacity": "How many nodes, of what kind, and will it be fast enough?",
     "cost": "What a phase costs: every resource, priced, with its source and date.",
+    "prices": "The price catalogue: show it, or refresh it from the clouds.",
     "roi": "What a phase earns for what it costs.",
     "report": "All of it as one page of HTML, in English or Chinese.",
     "deploy": "Bring a fleet up, and prove that it answers.",

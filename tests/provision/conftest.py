@@ -10,8 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner, Result
 
 from infra.config import Settings
+from provision.cli import main
 from provision.deploy import Deployed, deploy
 from provision.preparation import World
 from provision.report.progress import LineProgress
@@ -80,3 +82,20 @@ def processes_of(folder: DeploymentFolder) -> list[psutil.Process]:
         if any(str(folder.root) in argument for argument in arguments):
             found.append(process)
     return found
+
+
+@pytest.fixture
+def prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run `qinfra prices` with data of its own, credentials that are none, and no configuration."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return lambda *arguments: CliRunner().invoke(main, ["prices", *arguments])

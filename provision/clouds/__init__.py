@@ -1,0 +1,1 @@
+"""Where live prices come from, one adapter for each source."""
