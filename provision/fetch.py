@@ -125,7 +125,7 @@ def fetch(request: Request) -> bytes:
             return b"".join(answer.chunks())
 
     with _told(request):
-        return _retried(whole, request.limits)
+        return _retried(whole, request.limits, ends_at)
 
 
 @contextmanager
@@ -137,7 +137,9 @@ def streamed(request: Request) -> Iterator[Answer]:
     """
     ends_at = time.monotonic() + request.limits.deadline_seconds
     with _told(request), ExitStack() as stack:
-        yield _retried(lambda: stack.enter_context(_answered(request, ends_at)), request.limits)
+        yield _retried(
+            lambda: stack.enter_context(_answered(request, ends_at)), request.limits, ends_at
+        )
 
 
 @contextmanager
@@ -153,12 +155,24 @@ def _answered(request: Request, ends_at: float) -> Iterator[Answer]:
         yield Answer(response, request, ends_at)
 
 
-def _retried(act: Callable[[], T], limits: Limits) -> T:
+def _retried(act: Callable[[], T], limits: Limits, ends_at: float) -> T:
+    import httpx
     import stamina
+
+    failures: list[httpx.HTTPError] = []
+
+    def attempt() -> T:
+        if failures and ends_at - time.monotonic() < limits.timeout_seconds / 4:
+            raise failures[-1]  # the reason, not that too little time was left to try again
+        try:
+            return act()
+        except httpx.HTTPError as error:
+            failures.append(error)
+            raise
 
     stamina.instrumentation.set_on_retry_hooks([])  # they would write to stdout
     retry = stamina.retry(on=_pause, attempts=limits.attempts, timeout=limits.deadline_seconds)
-    return retry(act)()
+    return retry(attempt)()
 
 
 def _pause(error: Exception) -> float | bool:

@@ -20,9 +20,9 @@ from provision.inputs import read_inputs
 @model_options
 @json_option
 def command(*, as_json: bool, save: Path | None, **flags: Any) -> None:  # noqa: ANN401 - as its options
-    """The network's figures: the guide's, a file's or live, with their age and gaps.
+    """The network's figures: the guide's, a file's or live.
 
-    --json prints what --network FILE reads.
+    With their age, and what is missing. --json prints what --network FILE reads.
     """
     from infra.capacity.model import capacity_model
     from infra.capacity.observation import Observation

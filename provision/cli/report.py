@@ -30,9 +30,10 @@ DEFAULT_FILE = Path("qinfra-report.html")
 )  # fmt: skip
 @model_options
 def command(*, output: Path, **flags: Any) -> None:  # noqa: ANN401 - as its options
-    """Network, fleet, response times, costs and return as one page of HTML.
+    """All of it as one page of HTML, in English or Chinese.
 
-    The page needs no network and no other file; it follows the reader's light or dark, and prints.
+    Network, fleet, response times, costs, return and findings. The page needs no network and no
+    other file; it follows the reader's light or dark, and prints.
     """
     from infra.language import language_tagged
     from provision.costing import Costing
