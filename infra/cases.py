@@ -49,6 +49,7 @@ class Case:
 
     Attributes:
         purchase: How the instances are bought; the phase's own way when None.
+        regions: Of the fleet; the phase's own when None.
     """
 
     scenario: Scenario
@@ -56,6 +57,7 @@ class Case:
     assumptions: Assumptions
     book: PriceBook
     purchase: Purchase | None = None
+    regions: tuple[str, ...] | None = None
 
     @property
     def in_force(self) -> dict[str, float]:
@@ -110,7 +112,7 @@ class Case:
 
     def declared(self, assumptions: Assumptions, pipelines: int | None = None) -> PhaseConfig:
         """Return the phase's fleet; of as many pipelines as it needs when None."""
-        wishes = PhaseWishes(purchase=self.purchase, pipelines=pipelines)
+        wishes = PhaseWishes(regions=self.regions, purchase=self.purchase, pipelines=pipelines)
         return phase_config(self.scenario.phase, self.metrics, assumptions, wishes)
 
     def ranges(self, asked: Mapping[str, Stated]) -> tuple[Ranged, ...]:
@@ -144,4 +146,4 @@ class Case:
                 hint="Give --adoption a value above 0.",
             )
         most = own / assumed * (1 - _NOISE) if assumed else 1.0
-        return Interval(0, min(1.0, most))
+        return Interval(0, min(1.0, max(own, most)))

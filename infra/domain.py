@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LONGEST_NAME = 80  # of what nobody knows; more is no name
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -37,7 +39,12 @@ class Interval:
             raise ConfigError(f"{name} is {value}: must be a number in {self}")
 
     def __str__(self) -> str:
-        return f"[{self.low:g}, {self.high:g}]"
+        return f"[{_written(self.low)}, {_written(self.high)}]"
+
+
+def _written(bound: float) -> str:
+    whole = float(bound).is_integer() and abs(bound) < 1e12
+    return f"{int(bound)}" if whole else f"{bound:g}"
 
 
 AMOUNT = Interval(0, 2**63 - 1)
@@ -63,8 +70,9 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> ConfigError:
     from difflib import get_close_matches
 
     names = sorted(allowed)
-    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
+    shown = given if len(given) <= _LONGEST_NAME else f"{given[:_LONGEST_NAME]}…"
+    near = get_close_matches(shown.lower(), names, n=1, cutoff=0.5)
     meant = f"; did you mean '{near[0]}'?" if near else ""
     return ConfigError(
-        f"{what} '{given}' is unknown{meant}", hint=f"Use one of: {', '.join(names)}."
+        f"{what} '{shown}' is unknown{meant}", hint=f"Use one of: {', '.join(names)}."
     )

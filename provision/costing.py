@@ -65,12 +65,20 @@ class Costing:
 
     def priced(self, config: PhaseConfig) -> CostReport:
         """Return the cost of what is declared."""
+        return estimate(config, self.book_for(config), self.inputs.assumptions)
+
+    def book_for(self, config: PhaseConfig) -> PriceBook:
+        """Return the prices with the gaps of its regions filled, if that was asked for.
+
+        Raises:
+            ConfigError: The region to fill from is unknown, or of another cloud.
+        """
         book = self.book
         if self.fill_from is not None:
             like = region_named(self.fill_from, config.cloud)
             for region in config.regions:
                 book = book.filled(region, like)
-        return estimate(config, book, self.inputs.assumptions)
+        return book
 
     def comparison(
         self, phase: str, regions: tuple[str, ...] | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
-from infra.errors import ConfigError, RemoteError
+from infra.errors import ConfigError, PreflightError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +21,10 @@ T = TypeVar("T")
 
 NOT_MODIFIED = 304
 _OK = 200
+_PLAIN = "identity"
 _AGAIN = (429, 500, 502, 503, 504)
 _LONGEST_PAUSE_SECONDS = 30.0
+_GRACE_SECONDS = 0.2  # so that a silence up to the deadline is told as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class Limits:
     Attributes:
         timeout_seconds: Without a byte, until an attempt is given up.
         deadline_seconds: All attempts and the pauses between them.
-        most_bytes: Of the answer, decompressed.
+        most_bytes: Of the answer.
         attempts: After 429, a server's error or a broken connection, with growing pauses; a
             `Retry-After` is kept up to half a minute.
     """
@@ -78,7 +82,8 @@ class Answer:
             httpx.HTTPError: The connection broke before the end.
         """
         url, limits, read = self._request.url, self._request.limits, 0
-        for chunk in self._response.iter_bytes():
+        # Raw, as nothing but `identity` was accepted: what is packed could unpack to any size.
+        for chunk in self._response.iter_raw():
             read += len(chunk)
             if read > limits.most_bytes:
                 raise RemoteError(f"{url}: answered more than {limits.most_bytes:,} bytes")
@@ -97,18 +102,17 @@ def checked_base(url: str, name: str, *, what: str, hint: str) -> str:
         hint: What to give instead.
 
     Raises:
-        ConfigError: It is no http(s) URL, or holds a password, which is not shown.
+        ConfigError: It is no http(s) URL, or holds what may be a secret, which is not shown.
     """
+    secret = any(mark in url for mark in "@?#")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.query or parts.fragment:
-        shown = "a URL with a password" if usable and parts.username else f"'{url}'"
-        raise ConfigError(
-            f"{name} is {shown}: must be {what} without user, query or fragment", hint=hint
-        )
+    if not usable or secret:
+        shown = "a URL with a user, a query or a fragment" if secret else f"'{url}'"
+        raise ConfigError(f"{name} is {shown}: must be {what}, of http or https alone", hint=hint)
     return url.rstrip("/")
 
 
@@ -117,6 +121,7 @@ def fetch(request: Request) -> bytes:
 
     Raises:
         RemoteError: No good answer within the limits; says the last reason.
+        PreflightError: A package is missing.
     """
     ends_at = time.monotonic() + request.limits.deadline_seconds
 
@@ -134,6 +139,7 @@ def streamed(request: Request) -> Iterator[Answer]:
 
     Raises:
         RemoteError: No good answer within the limits, or its body broke off; says the last reason.
+        PreflightError: A package is missing.
     """
     ends_at = time.monotonic() + request.limits.deadline_seconds
     with _told(request), ExitStack() as stack:
@@ -144,15 +150,61 @@ def streamed(request: Request) -> Iterator[Answer]:
 
 @contextmanager
 def _answered(request: Request, ends_at: float) -> Iterator[Answer]:
+    stack, response = _within(request, ends_at, lambda: _opened(request, ends_at))
+    with stack:
+        _check(request, response)
+        yield Answer(response, request, ends_at)
+
+
+def _within(request: Request, ends_at: float, act: Callable[[], T]) -> T:
+    """Return what a function returns; leave it behind in its thread when time is over.
+
+    Raises:
+        RemoteError: It was not done before the deadline, however steadily headers drip.
+    """
+    outcomes: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcomes.put((act(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            outcomes.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        value, error = outcomes.get(timeout=max(ends_at - time.monotonic(), 0) + _GRACE_SECONDS)
+    except Empty:
+        limit = request.limits.deadline_seconds
+        raise RemoteError(f"{request.url}: took longer than {limit:g} s") from None
+    if error is not None:
+        raise error
+    return cast("T", value)
+
+
+def _opened(request: Request, ends_at: float) -> tuple[ExitStack, httpx.Response]:
     import httpx
 
     left = max(0.001, ends_at - time.monotonic())
     timeout = min(request.limits.timeout_seconds, left)
-    headers = {"user-agent": "qinfra", **(request.headers or {})}
-    with httpx.stream("GET", request.url, headers=headers, timeout=timeout) as response:
-        if response.status_code not in (_OK, NOT_MODIFIED):
-            raise httpx.HTTPStatusError("", request=response.request, response=response)
-        yield Answer(response, request, ends_at)
+    headers = {"user-agent": "qinfra", "accept-encoding": _PLAIN, **(request.headers or {})}
+    try:
+        with ExitStack() as stack:
+            client = stack.enter_context(httpx.Client(timeout=timeout))
+            response = stack.enter_context(client.stream("GET", request.url, headers=headers))
+            return stack.pop_all(), response
+    except (ImportError, OSError, ValueError) as error:  # a proxy, a certificate file, a host name
+        raise RemoteError(f"{request.url}: cannot be asked: {error}") from error
+
+
+def _check(request: Request, response: httpx.Response) -> None:
+    import httpx
+
+    conditional = any(name.lower() == "if-none-match" for name in request.headers or {})
+    if response.status_code != _OK and not (conditional and response.status_code == NOT_MODIFIED):
+        raise httpx.HTTPStatusError("", request=response.request, response=response)
+    packed = response.headers.get("content-encoding", _PLAIN)
+    if packed.strip().lower() != _PLAIN:
+        raise RemoteError(f"{request.url}: answered in {packed}, which was not asked for")
 
 
 def _retried(act: Callable[[], T], limits: Limits, ends_at: float) -> T:
@@ -170,8 +222,13 @@ def _retried(act: Callable[[], T], limits: Limits, ends_at: float) -> T:
             failures.append(error)
             raise
 
+    def again(error: Exception) -> float | bool:
+        pause = _pause(error)
+        too_long = not isinstance(pause, bool) and time.monotonic() + pause >= ends_at
+        return False if too_long else pause
+
     stamina.instrumentation.set_on_retry_hooks([])  # they would write to stdout
-    retry = stamina.retry(on=_pause, attempts=limits.attempts, timeout=limits.deadline_seconds)
+    retry = stamina.retry(on=again, attempts=limits.attempts, timeout=limits.deadline_seconds)
     return retry(attempt)()
 
 
@@ -190,8 +247,15 @@ def _pause(error: Exception) -> float | bool:
 @contextmanager
 def _told(request: Request) -> Iterator[None]:
     """Say what went wrong in words."""
-    import httpx
-
+    try:
+        import httpx
+        import stamina
+    except ImportError as error:
+        raise PreflightError(
+            f"{request.url}: to ask it takes {error.name}, which is not installed",
+            hint="Run `pip install 'qinfra[deploy]'`.",
+        ) from error
+    del stamina
     try:
         yield
     except httpx.HTTPStatusError as error:

@@ -60,6 +60,7 @@ def read_inputs(flags: InputFlags, say: Callable[[str], object] = lambda _: None
         RemoteError: The network was to be asked, and neither it nor its last answer can be had.
     """
     settings = _settings(flags)
+    assumptions = assumed(settings.assumptions if settings else Assumptions(), flags.assume)
     network = (
         read_network(_network_settings(flags, settings.network), datetime.now(UTC), say)
         if settings
@@ -67,7 +68,7 @@ def read_inputs(flags: InputFlags, say: Callable[[str], object] = lambda _: None
     )
     return Inputs(
         metrics=network.metrics,
-        assumptions=assumed(settings.assumptions if settings else Assumptions(), flags.assume),
+        assumptions=assumptions,
         network_notes=network.notes,
         rounding=Rounding.GUIDE if flags.as_guide else Rounding.EXACT,
     )
@@ -97,7 +98,7 @@ def assumed(assumptions: Assumptions, changes: tuple[str, ...]) -> Assumptions:
     Raises:
         ConfigError: A change is not of this form, its key is unknown or its value not allowed.
     """
-    kinds = {item.name: type(item.default) for item in fields(Assumptions)}
+    kinds = {item.name: int if item.type == "int" else float for item in fields(Assumptions)}
     values: dict[str, Any] = {}
     for change in changes:
         key, equals, text = change.partition("=")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.observation import Observation, read_observation
@@ -63,7 +64,7 @@ def read_network(
 def _live(settings: NetworkSettings, now: datetime, say: Callable[[str], object]) -> Observation:
     url = statistics_url(settings.rpc_url)
     say(f"asking {url}, at most {settings.timeout_seconds * settings.attempts:g} s")
-    kept = data_folder() / "network.json"
+    kept = data_folder() / f"network-{crc32(url.encode()):08x}.json"  # each RPC its own
     try:
         body = _asked(url, settings)
         found = _believed(body, url, now)
@@ -116,10 +117,15 @@ def _believed(body: bytes | str, url: str, now: datetime) -> Observation:
 
 def _introduced(found: Observation, source: str, now: datetime) -> Observation:
     """Put first where the figures come from and how old they are."""
+    if not found.dated:
+        return replace(found, notes=(f"{source}, of no date", *found.notes))
     observed = datetime.fromtimestamp(found.metrics.timestamp, tz=UTC)
-    age = duration(max(0.0, (now - observed).total_seconds()))
-    line = f"{source}, observed {observed:%Y-%m-%d %H:%M} UTC, {age} ago"
+    line = f"{source}, observed {observed:%Y-%m-%d %H:%M} UTC, {_age(observed, now)} ago"
     return replace(found, notes=(line, *found.notes))
+
+
+def _age(then: datetime, now: datetime) -> str:
+    return duration(max(0.0, (now - then).total_seconds()))
 
 
 def _keep(path: Path, url: str, body: bytes, now: datetime) -> None:
@@ -149,11 +155,10 @@ def _last_good(path: Path, url: str, failed: RemoteError, now: datetime) -> Obse
             hint=f"Use --network {GUIDE}, or --network FILE with figures of your own.",
         ) from failed
     fetched_at, found = kept
-    age = duration(max(0.0, (now - fetched_at).total_seconds()))
     return replace(
         found,
         notes=(
-            f"LAST GOOD ANSWER of {fetched_at:%Y-%m-%d %H:%M} UTC, {age} old",
+            f"LAST GOOD ANSWER of {fetched_at:%Y-%m-%d %H:%M} UTC, {_age(fetched_at, now)} old",
             f"because {failed}",
             *found.notes,
         ),
@@ -165,7 +170,7 @@ def _kept(path: Path, url: str, now: datetime) -> tuple[datetime, Observation] |
         document = json.loads(read_bounded(path, 2 * _LARGEST_BYTES))
         if document["url"] != url:
             return None
-        fetched_at = datetime.fromisoformat(document["fetched_at"])
+        fetched_at = datetime.fromisoformat(document["fetched_at"]).astimezone(UTC)
         return fetched_at, _believed(document["body"], url, now)
-    except (QinfraError, ValueError, KeyError, TypeError):
+    except (QinfraError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None  # absent, cut short or of another version: as if there were none

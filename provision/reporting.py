@@ -115,12 +115,16 @@ def report_on(
         ConfigError: The purchase or a region is unknown.
     """
     inputs = costing.inputs
+    own = costing.declared(focus.phase, focus.purchase, focus.regions)
+    focused_book = costing.book_for(own)
     cases = [
         Case(
             scenario=scenario,
             metrics=inputs.metrics,
             assumptions=inputs.assumptions,
-            book=costing.book,
+            book=focused_book if scenario.phase is focus.phase else costing.book,
+            purchase=own.purchase if scenario.phase is focus.phase else None,
+            regions=focus.regions if scenario.phase is focus.phase else None,
         )
         for scenario in GUIDE_SCENARIOS
     ]

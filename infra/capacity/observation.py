@@ -60,10 +60,12 @@ class Observation:
 
     Attributes:
         notes: A line each: what was missing and where it is from instead, what contradicts itself.
+        dated: Whether the figures came with the time of their observation.
     """
 
     metrics: NetworkMetrics
     notes: tuple[str, ...] = ()
+    dated: bool = True
 
     def to_json(self) -> str:
         """Return the figures as JSON that `read_observation` reads, money with all its digits."""
@@ -91,9 +93,9 @@ def read_observation(text: str | bytes, *, source: str, strict: bool, now: datet
     Source:
         Derived figures: the statistics service's own formulas; every epoch issues 10^12 QU.
     """
-    stated = _stated(_object(text, source), source, strict=strict)
+    stated = _stated(_object(text, source, strict=strict), source, strict=strict)
     quality = stated.pop(_QUALITY, None)
-    if not stated:
+    if not stated and quality is None:
         raise ConfigError(
             f"{source}: none of the network's figures is in it",
             hint=f"Give at least one of: {', '.join(_FIGURES)}.",
@@ -105,12 +107,18 @@ def read_observation(text: str | bytes, *, source: str, strict: bool, now: datet
         metrics = NetworkMetrics(source=source, **whole)  # type: ignore[arg-type]
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}", hint=error.hint) from error
-    return Observation(metrics=metrics, notes=(*missing, *_contradictions(stated, quality)))
+    notes = (*missing, *_contradictions(stated, quality))
+    return Observation(metrics=metrics, notes=notes, dated="timestamp" in stated)
 
 
-def _object(text: str | bytes, source: str) -> dict[str, object]:
+def _object(text: str | bytes, source: str, *, strict: bool) -> dict[str, object]:
     data = json_object(text, source=source, parse_float=Decimal)
     inner = data.get(_WRAPPER, data)
+    beside = [name for name in data if name != _WRAPPER] if _WRAPPER in data else []
+    if strict and beside:
+        raise ConfigError(
+            f"{source}: '{beside[0]}' stands beside '{_WRAPPER}', which is read alone"
+        )
     if not isinstance(inner, dict):
         raise ConfigError(f"{source}: '{_WRAPPER}' is not a JSON object of the network's figures")
     return inner
@@ -124,6 +132,8 @@ def _stated(data: Mapping[str, object], source: str, *, strict: bool) -> _Figure
         if name not in known:
             if strict and name not in ("source", "notes"):
                 raise unknown(f"{source}: key", name, known)
+        elif known[name] in stated:
+            raise ConfigError(f"{source}: {known[name]} stands twice, under two names")
         elif value is not None:
             stated[known[name]] = _number(value, known[name], f"{source}: {name}")
     return stated
@@ -140,7 +150,7 @@ def _number(value: object, name: str, where: str) -> int | Decimal:
         number = Decimal(text.strip())
     except InvalidOperation as error:
         raise ConfigError(f"{where} is {text!r}, not {kind}") from error
-    if not number.is_finite() or number.adjusted() > _LONGEST_NUMBER:
+    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_NUMBER:
         raise ConfigError(f"{where} is {text!r}, not {kind}")
     if not fractional and number != number.to_integral_value():
         raise ConfigError(f"{where} is {text!r}, not {kind}")
@@ -166,10 +176,21 @@ def _derived(stated: _Figures, quality: int | Decimal | None) -> _Figures:
         derived["burned_qu"] = int(issued - stated["circulating_supply_qu"])
     if {"price_usd", "circulating_supply_qu"} <= stated.keys():
         derived["market_cap_usd"] = stated["price_usd"] * stated["circulating_supply_qu"]
-    if "ticks_in_epoch" in stated:
-        share = Decimal(GUIDE_NETWORK.tick_efficiency) if quality is None else quality / 100
-        derived["empty_ticks_in_epoch"] = round(stated["ticks_in_epoch"] * (1 - Decimal(share)))
+    derived |= _ticks(stated, quality)
     return derived
+
+
+def _ticks(stated: _Figures, quality: int | Decimal | None) -> _Figures:
+    """Return ticks that fit those stated, at the stated quality or else the guide's."""
+    efficiency = GUIDE_NETWORK.tick_efficiency if quality is None else quality / 100
+    empty = 1 - Decimal(efficiency)
+    if "ticks_in_epoch" in stated:
+        return {"empty_ticks_in_epoch": round(stated["ticks_in_epoch"] * empty)}
+    if "empty_ticks_in_epoch" in stated and empty:
+        return {"ticks_in_epoch": round(stated["empty_ticks_in_epoch"] / empty)}
+    if quality is not None and "empty_ticks_in_epoch" not in stated:
+        return {"empty_ticks_in_epoch": round(GUIDE_NETWORK.ticks_in_epoch * empty)}
+    return {}
 
 
 def _check(stated: _Figures, now: datetime) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from errno import ENOSPC
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from infra.domain import unknown
-from infra.errors import QinfraError
+from infra.errors import ConfigError, QinfraError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,9 +99,6 @@ class LazyGroup(click.Group):
     def _run(self, arguments: list[str], prog_name: str | None) -> int:
         try:
             code = super().main(arguments, prog_name=prog_name, standalone_mode=False)
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nInterrupted.", err=True)
             return INTERRUPTED
@@ -108,16 +106,11 @@ class LazyGroup(click.Group):
             # Who read has gone; flushing at exit would complain about it again.
             sys.stdout = None
             return 1
-        except QinfraError as error:
-            return _told(error, arguments)
         except Exception as error:
-            if _wants_traceback(arguments):
+            told = _in_words(error, prog_name, arguments)
+            if told is None:
                 raise
-            bug = QinfraError(
-                f"unexpected {type(error).__name__}: {error}",
-                hint=f"Run `qinfra --debug {' '.join(arguments[:1])} …` and report what it shows.",
-            )
-            return _told(bug, arguments)
+            return _told(told, arguments)
         return code if isinstance(code, int) else 0
 
 
@@ -132,15 +125,39 @@ def version() -> str:
         return "unknown"
 
 
+def _in_words(error: Exception, prog_name: str | None, arguments: list[str]) -> QinfraError | None:
+    """Return an error that can be told; None for a bug whose traceback is wanted."""
+    if isinstance(error, QinfraError):
+        return error
+    if isinstance(error, click.ClickException):
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        command = context.command_path if context else prog_name
+        return ConfigError(error.format_message(), hint=f"See `{command} --help`.")
+    if _wants_traceback(arguments):
+        return None
+    if isinstance(error, OSError) and error.errno == ENOSPC:
+        sys.stdout = None  # flushing at exit would complain about it again
+        return QinfraError("what was to be written has no room: the disk is full")
+    return QinfraError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint=f"Run `qinfra --debug {' '.join(arguments[:1])} …` and report what it shows.",
+    )
+
+
 def _told(error: QinfraError, arguments: list[str]) -> int:
     if _wants_traceback(arguments):
         import traceback
 
         click.echo("".join(traceback.format_exception(error)), err=True)
-    click.secho(f"Error: {error}", fg="red", err=True)
+    click.secho(f"Error: {_one_line(str(error))}", fg="red", err=True)
     if error.hint:
-        click.echo(f"Hint: {error.hint}", err=True)
+        click.echo(f"Hint: {_one_line(error.hint)}", err=True)
     return error.exit_code
+
+
+def _one_line(text: str) -> str:
+    """Return a message on one line, whatever names from outside bring along."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _wants_traceback(arguments: list[str]) -> bool:

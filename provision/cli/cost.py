@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.errors import BudgetError, ConfigError
-from provision.cli.inputs import input_flags, model_options, regions_named
-from provision.cli.options import json_option, notice, print_json, save_text
-from provision.inputs import read_inputs
+from provision.cli.inputs import model_inputs, model_options, regions_named
+from provision.cli.options import json_option, print_json, save_text
 
 if TYPE_CHECKING:
     from infra.cost.estimate import CostReport
@@ -84,7 +83,7 @@ def _costing(flags: dict[str, Any]) -> Costing:
     from provision.prices import load_prices
 
     fill_from = flags.pop("fill_from")
-    inputs = read_inputs(input_flags(flags), notice)
+    inputs = model_inputs(flags)
     return Costing(inputs=inputs, book=load_prices(), fill_from=fill_from)
 
 

@@ -73,7 +73,7 @@ def bring_up(
     from datetime import UTC, datetime
 
     from provision.deploy import deploy
-    from provision.network import read_network
+    from provision.network import GUIDE, read_network
     from provision.preparation import World
     from provision.state import DeploymentFolder
     from provision.targets.local import agent_command
@@ -81,6 +81,9 @@ def bring_up(
 
     settings = settings_of(config)
     network = read_network(settings.network, datetime.now(UTC), notice)
+    if settings.network.source != GUIDE:
+        for note in network.notes:
+            notice(f"network: {note}")
     wanted = wish(flags, settings, version=version(), metrics=network.metrics)
     folder = DeploymentFolder(home_of(home, config), name or wanted.desired.phase)
     return deploy(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provision.inputs import InputFlags
+from infra.capacity.network import GUIDE_NETWORK
+from provision.cli.options import notice
+from provision.inputs import InputFlags, Inputs, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +19,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 def model_options(command: Command) -> Command:
-    """Add the options that every command of the model takes; they arrive as `inputs`."""
+    """Add the options that every command of the model takes; `input_flags` takes them out."""
     for option in (
         click.option("--rpc-url", metavar="URL", help="Base of the Qubic RPC, for --network live."),
         click.option(
@@ -43,6 +45,18 @@ def model_options(command: Command) -> Command:
 def input_flags(values: dict[str, Any]) -> InputFlags:
     """Take the options of `model_options` out of a command's keywords."""
     return InputFlags(**{item.name: values.pop(item.name) for item in fields(InputFlags)})
+
+
+def model_inputs(values: dict[str, Any]) -> Inputs:
+    """Read a command's inputs, and say on stderr what to know about a network of one's own.
+
+    For commands that do not show it with their results.
+    """
+    inputs = read_inputs(input_flags(values), notice)
+    if inputs.metrics is not GUIDE_NETWORK:
+        for note in inputs.network_notes:
+            notice(f"network: {note}")
+    return inputs
 
 
 def regions_named(text: str | None) -> tuple[str, ...] | None:

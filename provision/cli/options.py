@@ -89,14 +89,19 @@ def notice(text: str) -> None:
 def save_text(path: Path, text: str) -> None:
     """Write a file that a person asked for, whole or not at all, and say so on stderr.
 
+    A link stays one: the file it leads to is replaced.
+
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: It cannot be written, or something is there that is no file.
     """
     from infra.errors import ConfigError
     from provision.files import write_atomically
 
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"{path}: is no file that could be replaced", hint="Give another name.")
     try:
-        write_atomically(path, text, mode=0o644)
+        write_atomically(target, text, mode=0o644)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     notice(f"saved to {path}")

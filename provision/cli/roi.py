@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.errors import ConfigError
-from provision.cli.inputs import input_flags, model_options
-from provision.cli.options import json_option, notice, print_json
-from provision.inputs import read_inputs
+from provision.cli.inputs import model_inputs, model_options
+from provision.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
     from infra.cases import Case
@@ -69,7 +68,7 @@ def _cases(flags: dict[str, Any]) -> list[Case]:
     from infra.purchase import purchase_named
     from provision.prices import load_prices
 
-    inputs = read_inputs(input_flags(flags), notice)
+    inputs = model_inputs(flags)
     book = load_prices()
     purchase = purchase_named(flags["purchase"]) if flags["purchase"] else None
     return [

@@ -10,7 +10,7 @@ from provision.report.charts import Bar, bar_chart
 from provision.report.cost import comparison_row, cost_sources, difference, line_cells, usd
 from provision.report.figures import Grid, grid
 from provision.report.roi import roi_cells
-from provision.report.words import category_name, cost_item, guide_name
+from provision.report.words import category_name, cost_item, guide_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def cost_part(report: CostReport, w: Mapping[str, str], language: Language) -> C
                 cost_item(line.item, language),
                 region,
                 quantity,
-                unit,
+                unit_name(unit, language),
                 _priced(price, w) + star,
                 _priced(monthly, w),
                 date,

@@ -36,7 +36,11 @@ def sensitivity_part(study: Study, w: Mapping[str, str], language: Language) -> 
     if found is None or drawn is None:
         raise ValueError(study)
     name = f"{scenario.phase.value}, {scenario.adoption:.1%}, {scenario.plan.value}"
-    carried = w["carried"].format(drawn.carried_share) if drawn.carried_share is not None else ""
+    carried = (
+        w["carried"].format(scenario.phase.value, found.in_force.nodes, drawn.carried_share)
+        if drawn.carried_share is not None
+        else ""
+    )
     return SensitivityPart(
         caption=w["tornado_text"].format(name),
         svg=tornado_chart(

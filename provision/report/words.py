@@ -40,6 +40,11 @@ def category_name(category: str, language: Language) -> str:
     return _CATEGORIES[category] if language is Language.ZH_TW else category
 
 
+def unit_name(unit: str, language: Language) -> str:
+    """Return what a quantity is counted in."""
+    return _UNITS[unit] if language is Language.ZH_TW else unit
+
+
 def guide_name(what: str, language: Language) -> str:
     """Return under which condition the guide names a cost."""
     return _GUIDE[what] if language is Language.ZH_TW else what
@@ -76,7 +81,7 @@ _ITEMS = {
     "Cloud NAT": "Cloud NAT",
     "NAT gateways": "NAT 閘道",
     "NAT, data": "NAT 資料量",
-    "internet egress": "網際網路流出",
+    "internet egress": "網際網路輸出流量",
     "application load balancer": "應用程式負載平衡器",
     "load balancer capacity units": "負載平衡器容量單位",
     "firewall": "網頁防火牆",
@@ -89,10 +94,18 @@ _ITEMS = {
     "log ingestion": "日誌匯入",
     "artifacts bucket": "成品儲存桶",
     "encryption key": "加密金鑰",
-    "CDN, data out": "CDN 流出",
+    "CDN, data out": "CDN 輸出流量",
     "CDN, HTTPS requests": "CDN HTTPS 請求",
     "DNS zone and health checks": "DNS 區域與健康檢查",
     "support plan": "支援方案",
+}
+_UNITS = {
+    "hour": "小時",
+    "month": "月",
+    "GB": "GB",
+    "GB-month": "GB·月",
+    "million": "百萬次",
+    "10k requests": "萬次請求",
 }
 _CATEGORIES = {
     "compute": "運算",
@@ -176,7 +189,7 @@ _WORDS: Mapping[str, Text] = {
     "epoch": _both("epoch", "Epoch"),
     "tick": _both("tick", "Tick"),
     "ticks": _both("ticks in the epoch", "本 Epoch 的 Tick 數"),
-    "empty": _both("of them empty", "其中空的"),
+    "empty": _both("of them empty", "其中空 Tick"),
     "quality": _both("tick quality", "Tick 品質"),
     "addresses": _both("active addresses", "活躍地址"),
     "supply": _both("circulating supply, QU", "流通量（QU）"),
@@ -226,7 +239,7 @@ _WORDS: Mapping[str, Text] = {
     "response_text": _both(
         "What the queueing model gives for each load, up to the load at which the queue never "
         "ends. The dashed line is the promise, the dotted one the phase's peak.",
-        "佇列模型在各負載下的結果，直至佇列無止境為止。虛線為承諾，點線為該階段尖峰。",
+        "等候模型在各負載下的結果，直至等候無止境為止。虛線為承諾，點線為該階段尖峰。",
     ),
     "seconds": _both("seconds", "秒"),
     "verdict_holds": _both(
@@ -315,8 +328,8 @@ _WORDS: Mapping[str, Text] = {
         "在上述範圍內隨機抽樣 {0:,} 種情境（種子 {1}），各情境依需求配置機群：{2:.1%} 獲利。",
     ),
     "carried": _both(
-        " The fleet above, as it is, carries the peak in {0:.1%} of them.",
-        "上述機群不作調整時，可承載其中 {0:.1%} 的尖峰。",
+        " The fleet of {0} with its {1} nodes, as it is, carries the peak in {2:.1%} of them.",
+        "{0} 的 {1} 節點機群不作調整時，可承載其中 {2:.1%} 的尖峰。",
     ),
     "profit_month": _both("profit, USD a month", "每月利潤 USD"),
     "profit_low": _both("profit at the low end", "下限時利潤"),

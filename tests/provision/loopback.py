@@ -113,6 +113,19 @@ def dripping(body: bytes | str, *, pause_seconds: float) -> Reply:
     return reply
 
 
+def dripping_headers(*, pause_seconds: float) -> Reply:
+    """Never comes to the end of its headers."""
+
+    def reply(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        for number in range(100):
+            handler.wfile.write(f"x-{number}: 1\r\n".encode())
+            time.sleep(pause_seconds)
+        handler.close_connection = True
+
+    return reply
+
+
 def silent(seconds: float) -> Reply:
     """Sends nothing for a while, then hangs up."""
 

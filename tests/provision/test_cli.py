@@ -229,3 +229,44 @@ def test_help_and_version_need_no_pydantic() -> None:
             (sys.executable, "-c", script), capture_output=True, text=True, check=True
         )
         assert done.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (
+            ("capacity", "--peak", "abc"),
+            "'abc' is not a valid float",
+            "See `qinfra capacity --help`",
+        ),
+        (("capacity", "--nope"), "No such option", "See `qinfra capacity --help`"),
+        (("ask",), "Missing argument 'TEXT'", "See `qinfra ask --help`"),
+    ],
+)
+def test_wrong_usage_is_told_on_one_line(arguments: tuple[str, ...], error: str, hint: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert first.startswith("Error: ")
+    assert error in first
+    assert second.startswith(f"Hint: {hint}")
+
+
+def test_a_name_from_outside_stays_on_one_line_and_short(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["capacity", "--phase", "a\nb\x1b[31m" + "x" * 10_000])
+    assert result.exit_code == 2
+    (first, _) = result.stderr.splitlines()
+    assert "\x1b" not in first
+    assert len(first) < 200
+
+
+def test_a_full_disk_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", "from provision.cli import main; main(['roi'])"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        "Error: what was to be written has no room: the disk is full"
+    ]

@@ -41,6 +41,9 @@ def test_a_flag_wins_over_the_file(elsewhere: Path) -> None:
 @pytest.mark.parametrize("name", [item.name for item in fields(Assumptions)])
 def test_every_assumption_can_be_changed(name: str) -> None:
     value = getattr(Assumptions(), name)
+    if name != "parallel_queries":
+        other = value * 0.99 + 0.005
+        assert getattr(assumed(Assumptions(), (f"{name}={other}",)), name) == other
     assert assumed(Assumptions(), (f"{name.replace('_', '-')} = {value}",)) == Assumptions()
 
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provision.cli import main
+from tests.provision.loopback import answer, loopback
 
 Run = Callable[..., Result]
 
@@ -200,7 +201,7 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
             ("roi", "--tornado", "--range", "parallel_queries=1:2:3"),
             "parallel_queries has no range",
         ),
-        (("roi", "--monte-carlo", "10"), "scenarios is 10: must be a number in [1000, 1e+07]"),
+        (("roi", "--monte-carlo", "10"), "scenarios is 10: must be a number in [1000, 10000000]"),
         (("roi", "--monte-carlo", "--seed", "-1"), "seed is -1"),
         (("roi", "--monte-carlo", "--phase", "mvp"), "a scenario is a phase, an adoption and a pl"),
         (("cost",), "cost of which phase?"),
@@ -247,3 +248,18 @@ def test_the_model_runs_without_heavy_packages(command: str, tmp_path: Path) -> 
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_stale_network_is_named_wherever_it_is_used(run: Run) -> None:
+    figures = {"activeAddresses": 600_000, "epoch": 241}
+    with loopback(answer(json.dumps({"data": figures})), answer("", status=500)) as server:
+        fresh = run("cost", "--phase", "mvp", "--rpc-url", server.url)
+        assert "missing, taken from the guide" in fresh.stderr
+        for command in (("cost", "--phase", "mvp", "--json"), ("roi", "--json"), ("network",)):
+            result = run(*command, "--rpc-url", server.url)
+            assert result.exit_code == 0
+            assert "LAST GOOD ANSWER" in result.output
+
+
+def test_a_full_adoption_can_be_varied(run: Run) -> None:
+    assert run("roi", "--tornado", "--assume", "adoption=1").exit_code == 0

@@ -38,7 +38,7 @@ GOOD = answer(json.dumps({"data": STATS}))
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    return tmp_path / "qinfra" / "network.json"
+    return tmp_path / "qinfra"
 
 
 def observe(source: str, url: str = "http://127.0.0.1:9", now: datetime = NOW) -> Observation:
@@ -111,6 +111,8 @@ def test_a_bad_answer_leaves_the_last_good_one_with_its_age(bad: Reply, reason: 
     [
         lambda path: path.write_text("{"),
         lambda path: path.write_text('{"url": 1}'),
+        lambda path: path.write_text("[" * 50_000),
+        lambda path: path.write_text(path.read_text().replace("+00:00", "+99:00")),
         lambda path: path.unlink(),
         lambda path: path.write_text(path.read_text().replace("600000", "-1")),
     ],
@@ -118,9 +120,25 @@ def test_a_bad_answer_leaves_the_last_good_one_with_its_age(bad: Reply, reason: 
 def test_a_spoilt_record_is_as_none(data: Path, spoil: Callable[[Path], object]) -> None:
     with loopback(GOOD, answer("", status=500)) as server:
         observe("live", server.url)
-        spoil(data)
+        (kept,) = data.iterdir()
+        spoil(kept)
         with pytest.raises(RemoteError, match="no earlier answer"):
             observe("live", server.url)
+
+
+def test_a_record_without_a_zone_still_has_an_age(data: Path) -> None:
+    with loopback(GOOD, answer("", status=500)) as server:
+        observe("live", server.url)
+        (kept,) = data.iterdir()
+        kept.write_text(kept.read_text().replace("+00:00", ""))
+        assert "LAST GOOD ANSWER" in observe("live", server.url).notes[0]
+
+
+def test_two_networks_keep_an_answer_each(data: Path) -> None:
+    with loopback(GOOD) as first, loopback(GOOD) as second:
+        observe("live", first.url)
+        observe("live", second.url)
+    assert len(list(data.iterdir())) == 2
 
 
 def test_another_networks_answer_does_not_stand_in() -> None:
@@ -154,16 +172,30 @@ def test_a_source_that_is_none_is_refused(source: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "rpc.qubic.org", "ftp://x", "http://", "http://a:b@c", "http://x/?q=1", "http://x:99999"],
+    [
+        "",
+        "rpc.qubic.org",
+        "ftp://x",
+        "http://",
+        "http://a:b@c",
+        "http://x/?q=1",
+        "http://x:99999",
+        "http://x/#y",
+    ],
 )
 def test_a_base_that_cannot_be_asked_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="rpc_url is"):
         statistics_url(url)
 
 
-def test_a_password_in_a_url_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:secret@rpc", "http://:secret@rpc", "https://a:secret@x:99999", "ftp://a:secret@x",
+     "https://x/?token=secret"],
+)  # fmt: skip
+def test_a_password_in_a_url_is_not_shown(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        statistics_url("http://me:secret@rpc")
+        statistics_url(url)
     assert "secret" not in str(caught.value) + caught.value.hint
 
 

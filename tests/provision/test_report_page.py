@@ -236,3 +236,17 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     result = run("report")
     assert result.exit_code == 2
     assert "pip install 'qinfra[analysis]'" in result.output
+
+
+def test_return_and_ranges_are_of_the_fleet_that_is_shown() -> None:
+    inputs = read_inputs(InputFlags(config=None, assume=(), as_guide=False))
+    costing = Costing(inputs=inputs, book=packaged_prices(), fill_from="us-east-1")
+    focus = Focus(phase=Phase.MVP, purchase="spot", regions=("us-east-1", "eu-west-1"))
+    report = report_on(focus, costing, {}, made_at=NOW, version="1")
+    shown = report.focused.cost
+    assert report.returns[0].cost_usd == float(shown.monthly_usd)
+    (study,) = report.studies
+    assert study.tornado is not None
+    assert study.tornado.in_force.nodes == shown.nodes
+    text = Page(render_page(report, Language.EN)).text
+    assert f"The fleet of mvp with its {shown.nodes} nodes, as it is" in text

@@ -68,8 +68,26 @@ def test_one_figure_of_ones_own_stands_on_the_guides_others() -> None:
     assert "taken from the guide v3.0 §1.1, measured 2025-08-21: timestamp" in found.notes[0]
 
 
-def test_ticks_without_empty_ones_have_the_guides_quality() -> None:
-    assert read({"ticks_in_epoch": 100}).metrics.empty_ticks_in_epoch == 11
+@pytest.mark.parametrize(
+    ("figures", "ticks", "empty"),
+    [
+        ({"ticks_in_epoch": 100}, 100, 11),
+        ({"empty_ticks_in_epoch": 40_000}, 357_633, 40_000),
+        ({"epochTickQuality": 50}, 36_381, 18_190),
+        ({"epochTickQuality": 100, "empty_ticks_in_epoch": 5}, 36_381, 5),
+    ],
+)
+def test_ticks_are_completed_at_the_stated_quality_or_the_guides(
+    figures: dict[str, object], ticks: int, empty: int
+) -> None:
+    metrics = read(figures).metrics
+    assert metrics.ticks_in_epoch == pytest.approx(ticks, abs=50)
+    assert metrics.empty_ticks_in_epoch == empty
+
+
+def test_figures_without_a_time_are_of_no_date() -> None:
+    assert not read({"epoch": 170, "active_addresses": 1}).dated
+    assert read(WIRE).dated
 
 
 @pytest.mark.parametrize(
@@ -106,6 +124,10 @@ def test_the_wire_may_grow() -> None:
         ({"epoch": True}, "epoch is 'True', not a whole number"),
         ({"epoch": "x" * 10_000}, "not a whole number"),
         ({"epoch": {}}, "not a whole number"),
+        ({"price": "1e-99999999"}, "price is '1e-99999999', not a number"),
+        ({"data": {"epoch": 1}, "adress": 3}, "'adress' stands beside 'data'"),
+        ({"tick": 1, "currentTick": 2}, "tick stands twice, under two names"),
+        ('{"epoch": 1, "epoch": 2}', "'epoch' stands twice"),
         ({"price": "cheap"}, "price is 'cheap', not a number"),
         ('{"price": NaN}', "NaN is not a number"),
         ('{"price": -Infinity}', "-Infinity is not a number"),
@@ -118,7 +140,7 @@ def test_the_wire_may_grow() -> None:
             "epochTickQuality is 101: must be a number in [0, 100]",
         ),
         ({"ticks_in_epoch": 1, "empty_ticks_in_epoch": 2}, "more than the epoch's 1 ticks"),
-        ({"timestamp": 0}, "timestamp is 0: must be a number in [1.65e+09"),
+        ({"timestamp": 0}, "timestamp is 0: must be a number in [1650000000"),
         (
             {"timestamp": int((NOW + timedelta(hours=2)).timestamp())},
             "2.0 hours from now",
