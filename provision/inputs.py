@@ -88,7 +88,16 @@ def _network_settings(flags: InputFlags, settings: NetworkSettings) -> NetworkSe
 
 
 def _network_source(flags: InputFlags) -> str | None:
-    """An RPC is named in order to be asked."""
+    """An RPC is named in order to be asked.
+
+    Raises:
+        ConfigError: Another source was named beside it.
+    """
+    if flags.rpc_url and flags.network not in (None, LIVE):
+        raise ConfigError(
+            f"--rpc-url stands beside --network {flags.network}, which does not ask it",
+            hint="Leave one of them away.",
+        )
     return flags.network or (LIVE if flags.rpc_url else None)
 
 

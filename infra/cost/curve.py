@@ -11,6 +11,7 @@ from infra.capacity.assumptions import Assumptions
 from infra.cost.bill import egress_edges_gb
 from infra.cost.estimate import estimate
 from infra.cost.traffic import traffic
+from infra.domain import AMOUNT
 from infra.units import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -143,7 +144,10 @@ def _edges(config: PhaseConfig, assumptions: Assumptions) -> list[float]:
     month_kib = assumptions.response_kib * HOURS_PER_MONTH
     if not month_kib:
         return []
-    return [float(edge) * _KIB_PER_GIB / month_kib for edge in egress_edges_gb(len(config.regions))]
+    edges = (
+        float(edge) * _KIB_PER_GIB / month_kib for edge in egress_edges_gb(len(config.regions))
+    )
+    return [edge for edge in edges if 2 * edge <= AMOUNT.high]  # no load gets beyond
 
 
 def _slow(config: PhaseConfig, book: PriceBook, quick: Assumptions) -> tuple[float, float]:

@@ -204,6 +204,7 @@ def test_a_saved_report_is_compared_at_its_own_prices(run: Run, tmp_path: Path) 
         (("roi", "--monte-carlo", "10"), "scenarios is 10: must be a number in [1000, 10000000]"),
         (("roi", "--monte-carlo", "--seed", "-1"), "seed is -1"),
         (("roi", "--monte-carlo", "--phase", "mvp"), "a scenario is a phase, an adoption and a pl"),
+        (("network", "--network", "guide", "--rpc-url", "http://x"), "--rpc-url stands beside"),
         (("cost",), "cost of which phase?"),
         (("cost", "--phase", "mvp", "--purchase", "reserved"), "did you mean"),
         (("cost", "--phase", "mvp", "--region", "us-east1"), "is one of gcp"),
