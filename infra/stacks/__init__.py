@@ -1,0 +1,1 @@
+"""A phase as Terraform blocks, and the only place that imports the CDK."""

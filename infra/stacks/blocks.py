@@ -1,0 +1,161 @@
+"""Terraform's blocks as values: what a stack is made of before the CDK writes it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from infra.errors import QinfraError
+from infra.stacks.schema import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Mode = Literal["resource", "data"]
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The provider of a stack; one region, one account.
+
+    Attributes:
+        name: aws or google.
+        version: Exactly this one.
+        arguments: Of its block; no credentials.
+    """
+
+    name: str
+    version: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        """Where Terraform finds it."""
+        return f"hashicorp/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A resource, or data that is looked up.
+
+    Attributes:
+        kind: Terraform's type, as in `aws_vpc`.
+        name: Part of its address, so it never changes while the thing lives.
+        arguments: Blocks inside are dicts, or lists of them.
+        meta: `lifecycle`, `depends_on`: Terraform's own arguments.
+    """
+
+    mode: Mode
+    kind: str
+    name: str
+    arguments: Mapping[str, Any]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Under which Terraform knows it."""
+        return f"{'data.' if self.mode == 'data' else ''}{self.kind}.{self.name}"
+
+    def ref(self, attribute: str) -> str:
+        """Return an expression for one of its attributes, as in `arn` or `subnet_ids[0]`."""
+        return f"${{{self.address}.{attribute}}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """What an account decides, not a phase: it is asked for when the stack is planned.
+
+    Attributes:
+        kind: Terraform's type, as in `string` or `list(string)`.
+        default: Taken when nothing is said, so that no plan waits for an answer; empty text or
+            list where there is nothing to take, for Terraform's JSON cannot say null.
+        condition: An expression that must be true of it, with `problem` when it is not.
+    """
+
+    name: str
+    kind: str
+    description: str
+    default: Any
+    condition: str = ""
+    problem: str = ""
+    sensitive: bool = False
+
+    @property
+    def ref(self) -> str:
+        """An expression for its value."""
+        return f"${{var.{self.name}}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What others read from a stack's state.
+
+    Attributes:
+        value: An expression, or a structure of them.
+        sensitive: Whether Terraform hides it; no secret is put out without.
+    """
+
+    name: str
+    value: Any
+    description: str
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What one state holds: one region of a phase, or what stands above its regions.
+
+    Raises:
+        QinfraError: Two blocks or outputs have the same address.
+    """
+
+    name: str
+    provider: Provider
+    blocks: tuple[Block, ...]
+    outputs: tuple[Output, ...] = ()
+    variables: tuple[Variable, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [block.address for block in self.blocks]
+        names += [f"output.{each.name}" for each in self.outputs]
+        names += [f"var.{each.name}" for each in self.variables]
+        twice = [name for name, times in Counter(names).items() if times > 1]
+        if twice:
+            raise QinfraError(f"stack {self.name}: {twice[0]} stands twice")
+
+    def of_kind(self, kind: str) -> tuple[Block, ...]:
+        """Return the blocks of one type, in their order."""
+        return tuple(block for block in self.blocks if block.kind == kind)
+
+
+def resource(
+    kind: str, name: str, /, *, meta: Mapping[str, Any] | None = None, **arguments: Any
+) -> Block:
+    """Return a resource whose arguments are what the provider's schema says.
+
+    Arguments that are None are left out.
+
+    Raises:
+        QinfraError: The kind, or an argument of it, is unknown, missing or of another type.
+    """
+    return _block("resource", kind, name, arguments, meta)
+
+
+def data(
+    kind: str, name: str, /, *, meta: Mapping[str, Any] | None = None, **arguments: Any
+) -> Block:
+    """Return data to look up; as `resource`."""
+    return _block("data", kind, name, arguments, meta)
+
+
+def _block(
+    mode: Mode, kind: str, name: str, arguments: Mapping[str, Any], meta: Mapping[str, Any] | None
+) -> Block:
+    if not _NAME.fullmatch(name):
+        raise QinfraError(f"{kind}: name '{name}' is not lower case letters, digits and _")
+    given = {key: value for key, value in arguments.items() if value is not None}
+    checked(mode, kind, name, given)
+    return Block(mode=mode, kind=kind, name=name, arguments=given, meta=meta or {})

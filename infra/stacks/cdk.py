@@ -1,0 +1,136 @@
+"""The only module that imports the CDK: it writes stacks as Terraform's JSON.
+
+`cdktf` is what the project names; it is archived since December 2025, and `cdktn` goes on with the
+same ids, state and interface. Either will do: the one that QINFRA_CDK names, or that is installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import ConfigError, PreflightError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from infra.stacks.blocks import Block, Stack, Variable
+
+CDKS = ("cdktf", "cdktn")
+STATE_FILE = "terraform.tfstate"
+JSON_FILE = "cdk.tf.json"
+
+
+def synthesise(stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
+    """Write each stack to `folder/stacks/<name>/cdk.tf.json`; the same stacks, the same bytes.
+
+    Args:
+        stacks: One state each, which stays in its folder until a backend says otherwise.
+        folder: Made when missing; states and locks in it are left alone.
+
+    Returns:
+        The files, in the order of the stacks.
+
+    Raises:
+        PreflightError: Node.js or the CDK is missing.
+        ConfigError: QINFRA_CDK names no CDK.
+    """
+    core = _core()
+    app = core.App(outdir=str(folder))
+    for stack in stacks:
+        _declare(core, app, stack)
+    app.synth()
+    return tuple(folder / "stacks" / stack.name / JSON_FILE for stack in stacks)
+
+
+def _core() -> Any:
+    node = os.environ.get("JSII_NODE", "node")
+    if shutil.which(node) is None:
+        raise PreflightError(
+            f"writing stacks needs Node.js, and there is no '{node}' on PATH",
+            hint="Run `apt-get install nodejs`, or set JSII_NODE to one.",
+        )
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
+    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+    wanted = os.environ.get("QINFRA_CDK")
+    if wanted is not None and wanted not in CDKS:
+        raise ConfigError(f"QINFRA_CDK is '{wanted}': must be one of {', '.join(CDKS)}")
+    for name in [wanted] if wanted else CDKS:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+    raise PreflightError(
+        f"writing stacks needs {wanted or CDKS[0]}, which is not installed",
+        hint="Run `pip install 'qinfra[deploy]'`.",
+    )
+
+
+def _declare(core: Any, app: Any, stack: Stack) -> None:
+    inside = core.TerraformStack(app, stack.name)
+    core.LocalBackend(inside, path=STATE_FILE)  # without one, the CDK writes this folder's path
+    provider = core.TerraformProvider(
+        inside,
+        stack.provider.name,
+        terraform_resource_type=stack.provider.name,
+        terraform_generator_metadata={
+            "provider_name": stack.provider.name,
+            "provider_version": stack.provider.version,
+            "provider_version_constraint": stack.provider.version,
+        },
+        terraform_provider_source=stack.provider.source,
+    )
+    for name, value in stack.provider.arguments.items():
+        provider.add_override(name, value)
+    for variable in stack.variables:
+        _variable(core, inside, variable)
+    for block in stack.blocks:
+        _block(core, inside, block)
+    for output in stack.outputs:
+        made = core.TerraformOutput(
+            inside,
+            f"output.{output.name}",
+            value=output.value,
+            description=output.description,
+            sensitive=output.sensitive or None,
+        )
+        made.override_logical_id(output.name)
+
+
+def _variable(core: Any, inside: Any, variable: Variable) -> None:
+    made = core.TerraformVariable(
+        inside,
+        f"var.{variable.name}",
+        type=variable.kind,
+        description=variable.description,
+        sensitive=variable.sensitive or None,
+        nullable=False,
+    )
+    made.add_override("default", variable.default)
+    if variable.condition:
+        rule = {"condition": f"${{{variable.condition}}}", "error_message": variable.problem}
+        made.add_override("validation", [rule])
+    made.override_logical_id(variable.name)
+
+
+def _block(core: Any, inside: Any, block: Block) -> None:
+    kind = core.TerraformResource if block.mode == "resource" else core.TerraformDataSource
+    made = kind(
+        inside,
+        block.address,
+        terraform_resource_type=block.kind,
+        terraform_generator_metadata={"provider_name": block.kind.split("_")[0]},
+    )
+    made.override_logical_id(block.name)
+    for name, value in {**block.arguments, **block.meta}.items():
+        made.add_override(name, _plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if each is not None}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
