@@ -82,7 +82,8 @@ def _value(kind: Any, value: Any, path: str) -> None:
     if isinstance(value, str) and value.startswith(_EXPRESSION):
         return
     if isinstance(kind, list):
-        _collection(*kind, value, path)
+        outer, inner = kind
+        _collection(outer, inner, value, path)
         return
     wanted = _SCALARS.get(kind, (object,))
     if not isinstance(value, wanted) or (kind == "number" and isinstance(value, bool)):
