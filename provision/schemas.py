@@ -1,7 +1,8 @@
 """`python -m provision.schemas [MODE:]KIND ...`: cut what the stacks use out of a schema.
 
 A tool for those who change the stacks. It asks Terraform for the AWS provider's schema, 13 MB, and
-keeps a file for each kind under infra/stacks/schemas/.
+recovers the google provider's from its bindings; a file for each kind stays under
+infra/stacks/schemas/.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from provision import schemas_google
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent.parent / "infra" / "stacks" / "schemas"
 AWS = {"source": "hashicorp/aws", "version": "5.100.0"}
@@ -21,16 +27,29 @@ AWS = {"source": "hashicorp/aws", "version": "5.100.0"}
 def main(names: list[str]) -> int:
     """Write the named kinds, all that are there already when none is named."""
     wanted = [_mode_and_kind(name) for name in names] or [
-        (file.parent.name, file.stem) for file in FOLDER.rglob("aws_*.json")
+        (file.parent.name, file.stem) for file in FOLDER.rglob("*.json")
     ]
-    schemas = provider_schema(AWS)
-    for mode, kind in wanted:
-        known = schemas[f"{'data_source' if mode == 'data' else 'resource'}_schemas"]
+    google = [each for each in wanted if each[1].startswith("google_")]
+    aws = [each for each in wanted if each not in google]
+    for mode, kind, schema in (*_of_aws(aws), *_of_google(google)):
         file = FOLDER / mode / f"{kind}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(compact(known[kind]["block"]), indent=1, sort_keys=True)
-        file.write_text(text + "\n", encoding="utf-8")
+        file.write_text(json.dumps(schema, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0
+
+
+def _of_aws(wanted: list[tuple[str, str]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    schemas = provider_schema(AWS) if wanted else {}
+    for mode, kind in wanted:
+        known = schemas[f"{'data_source' if mode == 'data' else 'resource'}_schemas"]
+        yield mode, kind, compact(known[kind]["block"])
+
+
+def _of_google(wanted: list[tuple[str, str]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    types = schemas_google.downloaded_types() if wanted else {}
+    classes = schemas_google.kinds(types)
+    for mode, kind in wanted:
+        yield mode, kind, schemas_google.schema(types, classes[mode, kind])
 
 
 def provider_schema(provider: dict[str, str]) -> dict[str, Any]:
