@@ -61,9 +61,9 @@ def _gcp(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
             yield _machines(group, f"compute:{group.machine}")
             yield _disks(group, "disk:pd-ssd")
         yield Usage(
-            category="network", item="public IPv4 of the orchestrator", region=region,
+            category="network", item="public IPv4 addresses", region=region,
             sku="address:external-ipv4:in-use", quantity=_hours(_public(config, region)),
-            unit="hour", price_region="global",
+            unit="hour", price_region="global", note="the orchestrator and Cloud NAT",
         )  # fmt: skip
         if config.services.nat_gateways:
             yield _usage("network", "Cloud NAT", region, "nat:vm-hour", _hours(inside), "hour")
@@ -280,7 +280,5 @@ def _public(config: PhaseConfig, region: str) -> int:
         for group in config.groups
         if group.region == region and group.role == "orchestrator"
     )
-    if config.cloud == "gcp":
-        return orchestrators
     doors = config.zones_per_region if config.services.load_balancer else orchestrators
     return doors + config.services.nat_gateways
