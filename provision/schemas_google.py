@@ -40,10 +40,11 @@ def downloaded_types(requirement: str = WHEEL) -> Types:
         command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder)
         subprocess.run((*command, requirement), check=True)
         (wheel,) = Path(folder).glob("*.whl")
-        return _types(wheel)
+        return types_of(wheel)
 
 
-def _types(wheel: Path) -> Types:
+def types_of(wheel: Path) -> Types:
+    """Return all types of the bindings in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".jsii.tgz")]
         package = archive.read(name)
