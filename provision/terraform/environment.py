@@ -71,5 +71,5 @@ def _configuration(mirror: str) -> str:
 
 
 def _installation(method: str, name: str, value: str) -> str:
-    quoted = json.dumps(value, ensure_ascii=False).replace("${", "$${")
+    quoted = json.dumps(value, ensure_ascii=False)
     return f"provider_installation {{\n  {method} {{\n    {name} = {quoted}\n  }}\n}}\n"

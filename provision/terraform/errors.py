@@ -94,8 +94,9 @@ def error_of(
     """Return the error that a failed step's diagnostics make; `otherwise` when there are none."""
     errors = [each for each in diagnostics if each.severity == "error"]
     for each in errors:
-        if _LOCKED in each.summary:
-            return _locked(binary, folder, lock_of(each.detail))
+        # Without a holder it is a lock that could not be asked for: credentials, a damaged state.
+        if _LOCKED in each.summary and (lock := lock_of(each.detail)).id:
+            return _locked(binary, folder, lock)
         if each.summary.startswith(_STALE):
             return StalePlan(
                 f"{folder}: the state has changed since this plan was made", hint="Plan again."
@@ -128,7 +129,7 @@ def _told(errors: Sequence[Diagnostic]) -> str:
 def _locked(binary: str, folder: Path, lock: Lock) -> StateLocked:
     operation = f" for {lock.operation}" if lock.operation else ""
     since = f" since {lock.since}" if lock.since else ""
-    command = unlock_command(binary, folder, lock.id or "ID")
+    command = unlock_command(binary, folder, lock.id)
     return StateLocked(
         f"{folder}: the state is locked by {lock.who or 'another'}{operation}{since}",
         lock=lock,

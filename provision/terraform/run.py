@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from infra.errors import RemoteError
+from infra.errors import ConfigError, RemoteError
 from provision.files import write_atomically
 from provision.terraform.environment import child_environment
 from provision.terraform.errors import StepStopped, error_of
@@ -77,6 +77,7 @@ class Terraform:
         limits: Deadlines.
 
     Raises:
+        ConfigError: There is no such folder.
         StateLocked: By plan and apply, when another works on the state.
         StepStopped: By every step that runs into its deadline or is killed.
     """
@@ -90,6 +91,8 @@ class Terraform:
         limits: Limits | None = None,
     ) -> None:
         self.folder = folder.absolute()
+        if not self.folder.is_dir():
+            raise ConfigError(f"{folder}: is no folder with a stack", hint="Write the stack first.")
         self._binary = binary
         self._environ = child_environment(self.folder, environ)
         self._on_event = on_event
@@ -110,7 +113,7 @@ class Terraform:
         Raises:
             ConfigError: It is not valid.
         """
-        document = self._document("validate", ("-json",), ok=(0, 1))
+        document = self._document("validate", ("-json", "-no-color"), ok=(0, 1))
         if not document["valid"]:
             raise self._error("validate", [diagnostic_of(each) for each in document["diagnostics"]])
 
@@ -166,7 +169,7 @@ class Terraform:
 
     def output(self) -> dict[str, Output]:
         """Return the outputs of the state, secret ones too."""
-        document = self._document("output", ("-json",))
+        document = self._document("output", ("-json", "-no-color"))
         return {
             name: Output(value=each["value"], sensitive=each["sensitive"])
             for name, each in document.items()
@@ -174,7 +177,7 @@ class Terraform:
 
     def show(self, plan: Path) -> dict[str, Any]:
         """Return a saved plan as Terraform's document; it holds secrets in clear."""
-        return self._document("show", ("-json", str(plan.absolute())))
+        return self._document("show", ("-json", "-no-color", str(plan.absolute())))
 
     @property
     def _locking(self) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from provision.terraform.events import Event
 
 FOLDER = "logs"
-_KEPT_FILES = 30
+_KEPT_FILES = 10  # of each step: many plans do not push out the apply that is asked about
 _KEPT_NOISE = 8
 _READ_BYTES = 1 << 20
+_FRAME = str.maketrans("╷│╵", "   ")  # around what is told to a person
 _PASSING = (ApplyProgress, Refreshed)
 
 
@@ -27,7 +28,7 @@ class Stream:
     """The lines of one step, in a file of their own with mode 0600.
 
     Args:
-        folder: The stack's; files are in its `logs`, and the oldest of many are removed.
+        folder: The stack's; files are in its `logs`, and the oldest of a step's many are removed.
         step: Begins the file's name.
         on_event: Told of each event, once.
     """
@@ -35,7 +36,7 @@ class Stream:
     def __init__(self, folder: Path, step: str, on_event: Callable[[Event], object]) -> None:
         logs = folder / FOLDER
         logs.mkdir(mode=0o700, exist_ok=True)
-        _prune(logs)
+        _prune(logs, step)
         self.descriptor, name = tempfile.mkstemp(prefix=f"{step}-", suffix=".jsonl", dir=logs)
         self.path = Path(name)
         self.events: list[Event] = []
@@ -54,14 +55,16 @@ class Stream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close what was opened; the log stays."""
+        """Close what was opened; the log stays, when there is anything in it."""
         self._file.close()
         os.close(self.descriptor)
+        if self.path.stat().st_size == 0:
+            self.path.unlink()
 
     @property
     def noise(self) -> str:
         """The last lines that were none of Terraform's messages, in one."""
-        return " ".join(" ".join(self._noise).split())
+        return " ".join(" ".join(self._noise).translate(_FRAME).split())
 
     def pump(self) -> None:
         """Read what has been written since."""
@@ -84,7 +87,7 @@ class Stream:
             self._noise.append(line.strip())
 
 
-def _prune(logs: Path) -> None:
-    files = sorted(logs.glob("*.jsonl"), key=lambda each: each.stat().st_mtime_ns)
+def _prune(logs: Path, step: str) -> None:
+    files = sorted(logs.glob(f"{step}-*.jsonl"), key=lambda each: each.stat().st_mtime_ns)
     for old in files[: -_KEPT_FILES + 1]:
         old.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from provision.terraform.events import (
     Refreshed,
 )
 from provision.terraform.plan import Replacement, verified
+from provision.terraform.run import Terraform
 from tests.provision.terraforming import Stacked, needs_terraform, stack
 
 pytestmark = needs_terraform
@@ -232,6 +234,51 @@ def test_a_provider_that_cannot_be_had_is_told_with_what_helps(
     assert made.told(Diagnostic)
 
 
+@pytest.mark.parametrize("where", ["QINFRA_PROVIDER_MIRROR", "HOME"])
+def test_a_provider_comes_from_a_mirror_or_a_folder_that_terraform_implies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
+    folder = tmp_path / "stack"
+    mirror = folder / ".terraform.d" / "plugins"  # of a home, which the stack's folder is here
+    if where == "QINFRA_PROVIDER_MIRROR":
+        mirror = tmp_path / 'a "mirror" of ${mine}'
+        monkeypatch.setenv(where, str(mirror))
+    platform = f"linux_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}[os.uname().machine] }"
+    package = mirror / "registry.terraform.io" / "qinfra" / "none" / "1.2.3" / platform
+    package.mkdir(parents=True)
+    (package / "terraform-provider-none_v1.2.3").write_text("never started by init")
+    (package / "terraform-provider-none_v1.2.3").chmod(0o755)
+    needed = {"none": {"source": "qinfra/none", "version": "1.2.3"}}
+    Stacked(folder, {"terraform": {"required_providers": needed}}).terraform.init()
+    assert (folder / ".terraform.lock.hcl").exists()
+
+
+def test_what_is_told_to_a_person_is_told_without_its_frame(tmp_path: Path) -> None:
+    made = Stacked(tmp_path, stack(it={}))
+    with pytest.raises(PlanFailed, match="show failed") as failed:
+        made.terraform.show(tmp_path / "none")
+    assert not set(str(failed.value)) & set("│╷╵\x1b\n")
+
+
+def test_a_damaged_state_is_not_taken_for_a_locked_one(tmp_path: Path) -> None:
+    made = Stacked(tmp_path, stack(it={}))
+    (tmp_path / "terraform.tfstate").write_text('{"version": 4,')
+    with pytest.raises(PlanFailed, match="Error acquiring the state lock: Error message"):
+        made.plan()
+
+
+def test_terraforms_own_trace_does_not_break_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_LOG", "trace")
+    many = {f"it{number}": {} for number in range(30)}
+    made = Stacked(tmp_path, stack(**many))
+    assert len(made.plan().adds) == 30
+    made.apply()
+    assert len(made.told(ApplyCompleted)) == 30
+
+
 def test_events_of_a_plan_are_told_as_they_come(tmp_path: Path) -> None:
     made = Stacked(tmp_path, stack(it={}))
     made.plan()
@@ -243,5 +290,14 @@ def test_of_many_logs_the_oldest_are_removed(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(40):
         (tmp_path / "logs" / f"plan-{number}.jsonl").touch()
+    (tmp_path / "logs" / "apply-1.jsonl").touch()
     made.plan()
-    assert len(list((tmp_path / "logs").iterdir())) == 30
+    made.terraform.output()
+    assert len(list((tmp_path / "logs").glob("plan-*"))) == 10
+    assert len(list((tmp_path / "logs").iterdir())) == 11
+
+
+def test_a_folder_that_is_not_there_has_no_stack(tmp_path: Path) -> None:
+    made = Stacked(tmp_path, stack(it={}))
+    with pytest.raises(ConfigError, match="is no folder with a stack"):
+        Terraform(tmp_path / "none", made.terraform._binary, {}, made.events.append)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provision.terraform.errors import ApplyFailed, InitFailed, StateLocked, error_of, lock_of
+from provision.terraform.errors import ApplyFailed, InitFailed, error_of, lock_of
 from provision.terraform.events import (
     ApplyCompleted,
     ApplyErrored,
@@ -115,10 +115,10 @@ def test_a_lock_is_read_after_its_heading_only() -> None:
     assert lock.since == "2026-11-24 20:06:24 +0000 UTC"
 
 
-def test_a_lock_without_particulars_is_one_all_the_same() -> None:
-    locked = error("apply", failed("backend says no", "Error acquiring the state lock"))
-    assert isinstance(locked, StateLocked)
-    assert "is locked by another" in str(locked)
+def test_a_lock_that_could_not_be_asked_for_is_held_by_nobody() -> None:
+    told = error("apply", failed("NoSuchBucket\n RequestID: A", "Error acquiring the state lock"))
+    assert isinstance(told, ApplyFailed)
+    assert "NoSuchBucket" in str(told)
 
 
 def test_a_flood_of_diagnostics_is_told_in_its_first_lines() -> None:

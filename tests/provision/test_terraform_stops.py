@@ -94,9 +94,9 @@ def test_an_interrupted_apply_writes_its_state_and_frees_it(
 
 @needs_terraform
 def test_a_deadline_stops_an_apply_as_gently(tmp_path: Path) -> None:
-    made = Stacked(tmp_path, three_in_a_row(), apply=1.0)
+    made = Stacked(tmp_path, three_in_a_row(), apply=2.0)
     made.plan()
-    with pytest.raises(StepStopped, match="apply was stopped after 1 s") as stopped:
+    with pytest.raises(StepStopped, match="apply was stopped after 2 s") as stopped:
         made.apply()
     assert not stopped.value.may_be_locked
     assert stopped.value.exit_code == 5
@@ -189,23 +189,23 @@ def deaf(folder: Path, grace: float) -> Terraform:
     path.write_text(DEAF)
     path.chmod(0o755)
     binary = Binary(path=path, name="terraform", version="1.11.0")
-    limits = Limits(init=0.5, grace=grace)
+    limits = Limits(init=1.0, grace=grace)
     return Terraform(folder, binary, os.environ, lambda _: None, limits)
 
 
 def test_one_that_never_stops_is_asked_twice_and_then_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provision.terraform.process._LAST_SECONDS", 0.5)
+    monkeypatch.setattr("provision.terraform.process._LAST_SECONDS", 1.0)
     began = time.monotonic()
     with pytest.raises(StepStopped, match="init was killed"):
-        deaf(tmp_path, grace=0.5).init()
+        deaf(tmp_path, grace=1.0).init()
     assert (tmp_path / "asked").read_text() == "asked\nasked\n"
-    assert 1.5 <= time.monotonic() - began < 4
+    assert 3.0 <= time.monotonic() - began < 10
 
 
 def test_more_of_ctrl_c_does_not_hurry_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provision.terraform.process._LAST_SECONDS", 0.3)
+    monkeypatch.setattr("provision.terraform.process._LAST_SECONDS", 1.0)
 
     def impatient() -> None:
         wait_for((tmp_path / "started").exists, timeout_seconds=5)
