@@ -107,7 +107,7 @@ def error_of(
     if step == "validate" or (step == "init" and any(each.place for each in errors)):
         return ConfigError(told, hint="Write the stack again, or correct it.")
     if step == "init":
-        return InitFailed(told, hint=_init_hint(errors))
+        return InitFailed(told, hint=_init_hint(errors, binary, folder))
     return PlanFailed(told, hint="Nothing was changed; correct it and plan again.")
 
 
@@ -137,8 +137,11 @@ def _locked(binary: str, folder: Path, lock: Lock) -> StateLocked:
     )
 
 
-def _init_hint(errors: Sequence[Diagnostic]) -> str:
+def _init_hint(errors: Sequence[Diagnostic], binary: str, folder: Path) -> str:
     text = " ".join(f"{each.summary} {each.detail}" for each in errors)
+    if "Backend configuration changed" in text:
+        command = shlex.join((binary, f"-chdir={folder}", "init", "-migrate-state"))
+        return f"Run `{command}` to take the state along to where it is now to be."
     if "provider" in text.lower():
         return (
             "Connect to the registry, or set QINFRA_PROVIDER_MIRROR to a folder that "

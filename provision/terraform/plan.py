@@ -185,9 +185,11 @@ def _serial(state: Path) -> str | None:
     """Return a state's identity and version; its serial alone begins anew with a new state."""
     try:
         document = json.loads(state.read_text(encoding="utf-8"))
+        return f"{document['lineage']} {document['serial']}"
     except FileNotFoundError:
         return None
-    return f"{document['lineage']} {document['serial']}"
+    except (ValueError, KeyError, TypeError):
+        return "damaged"
 
 
 def _word(name: str, before: str | None, now: str | None) -> str:

@@ -132,17 +132,8 @@ def run_step(
     with _noted_signals() as received:
         process = _started(step, stdout, stderr)
         stop = _Stop(process, step.grace_seconds, on_stop)
-        deadline = time.monotonic() + step.deadline_seconds
-        late = False
         try:
-            while process.poll() is None:
-                pump()
-                late = late or time.monotonic() > deadline
-                if received or late:
-                    stop.ask("interrupted" if received else "out of time")
-                stop.advance()
-                time.sleep(_POLL_SECONDS)
-            pump()
+            late = _watched(stop, step.deadline_seconds, pump, received)
         except BaseException:
             with uninterrupted():
                 stop.finish()
@@ -153,6 +144,23 @@ def run_step(
         signal=received[0] if received else 0,
         forced=stop.sent > 1,
     )
+
+
+def _watched(
+    stop: _Stop, deadline_seconds: float, pump: Callable[[], None], received: list[int]
+) -> bool:
+    """Wait for the end, asking for it when that is due; return whether the deadline passed."""
+    deadline = time.monotonic() + deadline_seconds
+    late = False
+    while stop.process.poll() is None:
+        pump()
+        late = late or time.monotonic() > deadline
+        if received or late:
+            stop.ask("interrupted" if received else "out of time")
+        stop.advance()
+        time.sleep(_POLL_SECONDS)
+    pump()
+    return late
 
 
 def _started(step: Step, stdout: int, stderr: int) -> subprocess.Popen[bytes]:

@@ -261,6 +261,26 @@ def test_what_is_told_to_a_person_is_told_without_its_frame(tmp_path: Path) -> N
     assert not set(str(failed.value)) & set("│╷╵\x1b\n")
 
 
+def test_a_state_that_is_to_be_elsewhere_is_not_left_behind(tmp_path: Path) -> None:
+    def kept_in(path: str) -> dict[str, object]:
+        return {"terraform": {"backend": {"local": {"path": path}}}}
+
+    made = Stacked(tmp_path, kept_in("here.tfstate"))
+    made.terraform.init()
+    made.write(kept_in("there.tfstate"))
+    with pytest.raises(InitFailed, match="Backend configuration changed") as failed:
+        made.terraform.init()
+    assert "init -migrate-state" in failed.value.hint
+
+
+def test_a_state_damaged_since_the_plan_is_one_that_changed(tmp_path: Path) -> None:
+    made = Stacked(tmp_path, stack(it={}))
+    made.plan()
+    (tmp_path / "terraform.tfstate").write_text("{}")
+    with pytest.raises(StalePlan, match=r"serial none, now damaged"):
+        made.apply()
+
+
 def test_a_damaged_state_is_not_taken_for_a_locked_one(tmp_path: Path) -> None:
     made = Stacked(tmp_path, stack(it={}))
     (tmp_path / "terraform.tfstate").write_text('{"version": 4,')
