@@ -106,6 +106,12 @@ def roles_of(config: PhaseConfig, region: str) -> tuple[str, ...]:
     )
 
 
+def openings(role: str) -> tuple[str, ...]:
+    """Return the addresses of the rules without which a role's machines fetch no packages."""
+    rule = "aws_vpc_security_group_egress_rule"
+    return tuple(f"{rule}.{role}_{what}_to_anywhere" for what in ("http", "https"))
+
+
 def pairs(config: PhaseConfig, region: str) -> tuple[Pair, ...]:
     """Return who may open connections to whom inside the region."""
     roles = roles_of(config, region)

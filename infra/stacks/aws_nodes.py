@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.stacks.aws_groups import openings
 from infra.stacks.aws_machine import (
     AMI,
     KEY_NAME,
@@ -88,7 +89,7 @@ def _instances(config: PhaseConfig, site: Site, group: NodeGroup) -> Iterator[Bl
             tags={"Name": name, "qinfra_role": group.role, "qinfra_node": f"{group.role}-{number}"},
             meta={
                 "lifecycle": {"ignore_changes": list(_FIRST_BOOT_ONLY)},
-                "depends_on": list(way_out(config, subnet)),
+                "depends_on": [*way_out(config, subnet), *openings(group.role)],
             },
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from infra.stacks.aws_groups import openings
 from infra.stacks.aws_machine import (
     AMI,
     KEY_NAME,
@@ -74,6 +75,7 @@ def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
 
 def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block) -> Block:
     name = f"{site.label}-{group.role}"
+    ways = {way for subnet in site.private for way in way_out(config, subnet)}
     worn = {**tags(config), "Name": name, "qinfra_role": group.role}
     return resource(
         "aws_autoscaling_group",
@@ -95,7 +97,7 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
         ],
         meta={
             "lifecycle": {"ignore_changes": ["desired_capacity"]},
-            "depends_on": sorted({way for net in site.private for way in way_out(config, net)}),
+            "depends_on": [*sorted(ways), *openings(group.role)],
         },
     )
 

@@ -41,11 +41,17 @@ class Terraform:
             pytest.fail(f"terraform {' '.join(arguments)}: {done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def validated(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
-        """Write the stacks and have each validated; returns their folders, initialised."""
+    def initialised(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
+        """Write the stacks and load their providers; returns their folders."""
         folders = tuple(file.parent for file in synthesise(stacks, folder))
         for each in folders:
             self.run(each, "init", "-input=false", "-no-color")
+        return folders
+
+    def validated(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
+        """Write the stacks and have each validated, without a warning; returns their folders."""
+        folders = self.initialised(stacks, folder)
+        for each in folders:
             said: dict[str, Any] = json.loads(self.run(each, "validate", "-json"))
             assert said["diagnostics"] == [], each.name
         return folders
