@@ -2,6 +2,8 @@
 
 A node's address is its role and number, so adding one touches no other. A reserved phase declares
 the same instances as one on demand: a reservation is a bill's matter and finds them by itself.
+
+The cloud's own metrics stay at five minutes, which is free; the agents tell of themselves sooner.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.stacks.aws_groups import roles_of
-from infra.stacks.aws_vault import policy
+from infra.stacks.aws_vault import ACCOUNT, policy
 from infra.stacks.blocks import resource
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SESSIONS = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
 def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
-    """Return each role's rights: its part of the bucket, the key that opens it, and little else.
+    """Return each role's rights: its part of the bucket, the key to it, its log, and no more.
 
     Where no orchestrator has an address of its own there is no host to jump from, so people come
     in through Session Manager, to which the nodes connect from inside.
@@ -43,7 +43,7 @@ def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
             role,
             name="node",
             role=made.ref("id"),
-            policy=policy(*_statements(config, site, role)),
+            policy=policy(*_statements(config, region, site, role)),
         )
         if config.services.load_balancer:
             yield resource(
@@ -55,7 +55,9 @@ def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
         yield resource("aws_iam_instance_profile", role, name=name, role=made.ref("name"))
 
 
-def _statements(config: PhaseConfig, site: Site, role: str) -> Iterator[dict[str, Any]]:
+def _statements(
+    config: PhaseConfig, region: str, site: Site, role: str
+) -> Iterator[dict[str, Any]]:
     folders = ["releases", f"nodes/{role}", *(["models"] if role in LAYER_HOLDERS else [])]
     paths = [f"{folder}/*" for folder in folders]
     where = site.bucket.ref("arn")
@@ -70,7 +72,18 @@ def _statements(config: PhaseConfig, site: Site, role: str) -> Iterator[dict[str
         "Resource": where,
         "Condition": {"StringLike": {"s3:prefix": paths}},
     }
-    yield {"Sid": "Open", "Action": "kms:Decrypt", "Resource": site.key.ref("arn")}
+    yield {
+        "Sid": "Open",
+        "Action": "kms:Decrypt",
+        "Resource": site.key.ref("arn"),
+        "Condition": {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
+    }
+    logs = f"arn:aws:logs:{region}:{ACCOUNT}:log-group:/qinfra/{site.label}/nodes"
+    yield {
+        "Sid": "Log",
+        "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        "Resource": [logs, f"{logs}:*"],
+    }
     if role == "orchestrator" and any(group.scales for group in config.groups):
         yield {
             "Sid": "TellLoad",

@@ -189,13 +189,15 @@ def _statements(config: PhaseConfig, role: str) -> dict[str, Any]:
     return {each["Sid"]: each for each in policy["Statement"]}
 
 
-def test_a_role_reads_its_own_part_of_the_bucket() -> None:
+def test_a_role_reads_its_own_part_of_the_bucket_and_writes_its_own_log() -> None:
     config = config_of(Phase.PRODUCTION)
     bucket = "${aws_s3_bucket.artifacts.arn}"
     assert _statements(config, "oracle")["Fetch"]["Resource"] == [
         f"{bucket}/releases/*",
         f"{bucket}/nodes/oracle/*",
     ]
+    log = _statements(config, "oracle")["Log"]["Resource"]
+    assert all(":log-group:/qinfra/qinfra-production-us-east-1/nodes" in each for each in log)
     assert f"{bucket}/models/*" in _statements(config, "transformer")["Fetch"]["Resource"]
 
 
