@@ -1,0 +1,195 @@
+"""Who may speak to whom in an AWS region: a security group for each role, a rule for each pair.
+
+Rules are resources of their own, one direction each, so that none is replaced with another. What
+no rule names is closed, out as well as in; DNS and the time come from the hypervisor, past them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.ports import (
+    CACHE_PORT,
+    DATABASE_PORT,
+    GATEWAY_PORT,
+    GRPC_PORT,
+    HTTPS_PORT,
+    SSH_PORT,
+    STATUS_PORT,
+)
+from infra.stacks.aws_network import ANYWHERE
+from infra.stacks.blocks import Variable, resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from infra.declaration import PhaseConfig
+    from infra.stacks.blocks import Block
+
+_HTTP_PORT = 80
+_ENTRY = "orchestrator"
+# Of all agents these speak the protocol of the pipelines; whoever is asked may be the one to call.
+_TALKERS = (
+    (_ENTRY, "embedding"),
+    (_ENTRY, "transformer"),
+    ("embedding", "transformer"),
+    (_ENTRY, "worker"),
+)
+_SERVICES = ("balancer", "database", "cache")
+_WIDEST = 8  # bits of a network's prefix; half the internet is not an operator's network either
+
+VARIABLES = (
+    Variable(
+        name="operator_cidr",
+        kind="string",
+        description="Network from which SSH reaches the orchestrators; nobody when empty.",
+        default="",
+        condition=(
+            'var.operator_cidr == "" || (can(cidrnetmask(var.operator_cidr)) && '
+            "(var.allow_ssh_from_anywhere || "
+            f'try(tonumber(split("/", var.operator_cidr)[1]), 0) >= {_WIDEST}))'
+        ),
+        problem="An IPv4 network such as 203.0.113.7/32; wider than /8 only on demand.",
+    ),
+    Variable(
+        name="allow_ssh_from_anywhere",
+        kind="bool",
+        description="Whether operator_cidr may be 0.0.0.0/0.",
+        default=False,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two groups, of which one may open connections to the other.
+
+    Attributes:
+        what: Of the traffic, in a word.
+    """
+
+    source: str
+    target: str
+    port: int
+    what: str
+
+
+def security_groups(
+    config: PhaseConfig, region: str, vpc: Block, label: str
+) -> tuple[Mapping[str, Block], tuple[Block, ...]]:
+    """Return the groups by who wears them, and all blocks with their rules."""
+    roles = roles_of(config, region)
+    groups = {
+        name: resource(
+            "aws_security_group",
+            name,
+            name=f"{label}-{name}",
+            description=f"qinfra: {name}",
+            vpc_id=vpc.ref("id"),
+            tags={"Name": f"{label}-{name}"},
+        )
+        for name in (*roles, *_services(config, region))
+    }
+    closed = resource("aws_default_security_group", "closed", vpc_id=vpc.ref("id"))
+    between = (rule for pair in pairs(config, region) for rule in _between(groups, pair))
+    outside = _outside(groups, roles)
+    return groups, (closed, *groups.values(), *between, *outside)
+
+
+def roles_of(config: PhaseConfig, region: str) -> tuple[str, ...]:
+    """Return the roles whose nodes are machines of the region."""
+    return tuple(
+        group.role
+        for group in config.groups
+        if group.region == region and group.role != "cache" and group.maximum
+    )
+
+
+def openings(role: str) -> tuple[str, ...]:
+    """Return the addresses of the rules without which a role's machines fetch no packages."""
+    rule = "aws_vpc_security_group_egress_rule"
+    return tuple(f"{rule}.{role}_{what}_to_anywhere" for what in ("http", "https"))
+
+
+def pairs(config: PhaseConfig, region: str) -> tuple[Pair, ...]:
+    """Return who may open connections to whom inside the region."""
+    roles = roles_of(config, region)
+    services = _services(config, region)
+    wanted = [
+        *(Pair(source=a, target=b, port=GRPC_PORT, what="grpc") for a, b in _TALKERS),
+        *(Pair(source=b, target=a, port=GRPC_PORT, what="grpc") for a, b in _TALKERS),
+        *(
+            Pair(source="monitoring", target=role, port=STATUS_PORT, what="status")
+            for role in roles
+        ),
+        *(
+            Pair(source=_ENTRY, target=role, port=SSH_PORT, what="ssh")
+            for role in roles
+            if role != _ENTRY
+        ),
+        Pair(source="balancer", target=_ENTRY, port=GATEWAY_PORT, what="gateway"),
+        Pair(source=_ENTRY, target="database", port=DATABASE_PORT, what="postgres"),
+        Pair(source=_ENTRY, target="cache", port=CACHE_PORT, what="redis"),
+    ]
+    known = {*roles, *services}
+    return tuple(pair for pair in wanted if {pair.source, pair.target} <= known)
+
+
+def _services(config: PhaseConfig, region: str) -> tuple[str, ...]:
+    services = config.services
+    cached = any(each.role == "cache" and each.region == region for each in config.groups)
+    there = (services.load_balancer, services.database, services.cache or cached)
+    return tuple(name for name, exists in zip(_SERVICES, there, strict=True) if exists)
+
+
+def _between(groups: Mapping[str, Block], pair: Pair) -> Iterator[Block]:
+    source, target = groups[pair.source], groups[pair.target]
+    ports: dict[str, Any] = {"ip_protocol": "tcp", "from_port": pair.port, "to_port": pair.port}
+    yield resource(
+        "aws_vpc_security_group_ingress_rule",
+        f"{pair.target}_{pair.what}_from_{pair.source}",
+        description=f"{pair.what} from {pair.source}",
+        security_group_id=target.ref("id"),
+        referenced_security_group_id=source.ref("id"),
+        **ports,
+    )
+    yield resource(
+        "aws_vpc_security_group_egress_rule",
+        f"{pair.source}_{pair.what}_to_{pair.target}",
+        description=f"{pair.what} to {pair.target}",
+        security_group_id=source.ref("id"),
+        referenced_security_group_id=target.ref("id"),
+        **ports,
+    )
+
+
+def _outside(groups: Mapping[str, Block], roles: tuple[str, ...]) -> Iterator[Block]:
+    for role in roles:  # packages come over HTTP, signed; all else over HTTPS
+        for what, port in (("https", HTTPS_PORT), ("http", _HTTP_PORT)):
+            yield _public("egress", f"{role}_{what}_to_anywhere", groups[role], port)
+    if _ENTRY in groups:
+        yield _public(
+            "ingress", "orchestrator_ssh_from_operator", groups[_ENTRY], SSH_PORT, operator=True
+        )
+    if "balancer" in groups:
+        for what, port in (("https", HTTPS_PORT), ("http", _HTTP_PORT)):
+            name = f"balancer_{what}_from_anywhere"
+            yield _public("ingress", name, groups["balancer"], port)
+    elif _ENTRY in groups:
+        name = "orchestrator_https_from_anywhere"
+        yield _public("ingress", name, groups[_ENTRY], HTTPS_PORT)
+
+
+def _public(direction: str, name: str, group: Block, port: int, *, operator: bool = False) -> Block:
+    return resource(
+        f"aws_vpc_security_group_{direction}_rule",
+        name,
+        description=name.replace("_", " "),
+        security_group_id=group.ref("id"),
+        cidr_ipv4="${each.value}" if operator else ANYWHERE,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        meta={"for_each": "${toset(compact([var.operator_cidr]))}"} if operator else {},
+    )

@@ -1,0 +1,93 @@
+"""What the nodes of an AWS region may do in the account: a role and its profile for each kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from infra.stacks.aws_groups import roles_of
+from infra.stacks.aws_vault import ACCOUNT, policy
+from infra.stacks.blocks import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.declaration import PhaseConfig
+    from infra.stacks.blocks import Block
+    from infra.stacks.site import Site
+
+METRICS = "qinfra"  # the namespace in which orchestrators tell of their load
+LAYER_HOLDERS = ("embedding", "transformer", "worker")
+_SESSIONS = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+
+
+def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
+    """Return each role's rights: its part of the bucket, the key to it, its log, and no more.
+
+    Where no orchestrator has an address of its own there is no host to jump from, so people come
+    in through Session Manager, to which the nodes connect from inside.
+    """
+    for role in roles_of(config, region):
+        name = f"{site.label}-{role}"
+        made = resource(
+            "aws_iam_role",
+            role,
+            name=name,
+            description=f"qinfra: {role} nodes",
+            assume_role_policy=policy(
+                {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ),
+        )
+        yield made
+        yield resource(
+            "aws_iam_role_policy",
+            role,
+            name="node",
+            role=made.ref("id"),
+            policy=policy(*_statements(config, region, site, role)),
+        )
+        if config.services.load_balancer:
+            yield resource(
+                "aws_iam_role_policy_attachment",
+                f"{role}_sessions",
+                role=made.ref("name"),
+                policy_arn=_SESSIONS,
+            )
+        yield resource("aws_iam_instance_profile", role, name=name, role=made.ref("name"))
+
+
+def _statements(
+    config: PhaseConfig, region: str, site: Site, role: str
+) -> Iterator[dict[str, Any]]:
+    folders = ["releases", f"nodes/{role}", *(["models"] if role in LAYER_HOLDERS else [])]
+    paths = [f"{folder}/*" for folder in folders]
+    where = site.bucket.ref("arn")
+    yield {
+        "Sid": "Fetch",
+        "Action": "s3:GetObject",
+        "Resource": [f"{where}/{path}" for path in paths],
+    }
+    yield {
+        "Sid": "Look",
+        "Action": "s3:ListBucket",
+        "Resource": where,
+        "Condition": {"StringLike": {"s3:prefix": paths}},
+    }
+    yield {
+        "Sid": "Open",
+        "Action": "kms:Decrypt",
+        "Resource": site.key.ref("arn"),
+        "Condition": {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
+    }
+    logs = f"arn:aws:logs:{region}:{ACCOUNT}:log-group:/qinfra/{site.label}/nodes"
+    yield {
+        "Sid": "Log",
+        "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        "Resource": [logs, f"{logs}:*"],
+    }
+    if role == "orchestrator" and any(group.scales for group in config.groups):
+        yield {
+            "Sid": "TellLoad",
+            "Action": "cloudwatch:PutMetricData",
+            "Resource": "*",  # this action knows no resources
+            "Condition": {"StringEquals": {"cloudwatch:namespace": METRICS}},
+        }

@@ -1,0 +1,124 @@
+"""Groups of an AWS region's nodes that grow and shrink with the queue before the pipelines."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from infra.stacks.aws_groups import openings
+from infra.stacks.aws_machine import (
+    AMI,
+    KEY_NAME,
+    METADATA,
+    ROOT_DISK,
+    first_boot,
+    market,
+    placement_of,
+)
+from infra.stacks.aws_network import way_out
+from infra.stacks.aws_rights import METRICS
+from infra.stacks.aws_tags import DEPLOYMENT, tags
+from infra.stacks.blocks import resource
+
+if TYPE_CHECKING:
+    from infra.declaration import NodeGroup, PhaseConfig
+    from infra.stacks.blocks import Block
+    from infra.stacks.site import Site
+
+QUEUE_METRIC = "queue_depth_per_slot"
+# One request waits for every two that are being answered: it begins within half an answer's time.
+_ASSUMED_QUEUE_PER_SLOT = 0.5
+# Boot, fetch and load of the weights; until then a new machine counts as none, so that its group
+# does not go on growing for the load that it is about to take.
+_ASSUMED_WARM_UP_SECONDS = 300
+
+
+def scaling(config: PhaseConfig, site: Site, group: NodeGroup) -> tuple[Block, ...]:
+    """Return a role's template, its group, and the policy that sets the group's size.
+
+    All roles of a pipeline follow the same queue, so they grow in step. Terraform sets the size
+    once and then leaves it to the policy; a new template is for machines to come.
+    """
+    template = _template(config, site, group)
+    machines = _machines(config, site, group, template)
+    return template, machines, _policy(group, machines)
+
+
+def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
+    place = placement_of(config, group.role)
+    return resource(
+        "aws_launch_template",
+        group.role,
+        name=f"{site.label}-{group.role}",
+        update_default_version=True,
+        image_id=AMI,
+        instance_type=group.machine,
+        key_name=KEY_NAME,
+        vpc_security_group_ids=[site.groups[group.role].ref("id")],
+        iam_instance_profile={"arn": f"${{aws_iam_instance_profile.{group.role}.arn}}"},
+        instance_market_options=market(config),
+        metadata_options=METADATA,
+        placement={"group_name": place} if place else None,
+        block_device_mappings={
+            "device_name": ROOT_DISK,
+            "ebs": {
+                "volume_type": "gp3",
+                "volume_size": group.disk_gib,
+                "encrypted": "true",
+                "kms_key_id": site.key.ref("arn"),
+                "delete_on_termination": "true",
+            },
+        },
+        user_data=base64.b64encode(first_boot().encode()).decode(),
+    )
+
+
+def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block) -> Block:
+    name = f"{site.label}-{group.role}"
+    ways = {way for subnet in site.private for way in way_out(config, subnet)}
+    worn = {**tags(config), "Name": name, "qinfra_role": group.role}
+    return resource(
+        "aws_autoscaling_group",
+        group.role,
+        name=name,
+        min_size=group.minimum,
+        max_size=group.maximum,
+        desired_capacity=group.count,
+        vpc_zone_identifier=[subnet.ref("id") for subnet in site.private],
+        launch_template={"id": template.ref("id"), "version": template.ref("latest_version")},
+        health_check_type="EC2",
+        health_check_grace_period=_ASSUMED_WARM_UP_SECONDS,
+        default_cooldown=_ASSUMED_WARM_UP_SECONDS,
+        default_instance_warmup=_ASSUMED_WARM_UP_SECONDS,
+        # A group's tags are its own: the provider's default ones do not reach it.
+        tag=[
+            {"key": key, "value": value, "propagate_at_launch": True}
+            for key, value in sorted(worn.items())
+        ],
+        meta={
+            "lifecycle": {"ignore_changes": ["desired_capacity"]},
+            "depends_on": [*sorted(ways), *openings(group.role)],
+        },
+    )
+
+
+def _policy(group: NodeGroup, machines: Block) -> Block:
+    dimensions = {"deployment": DEPLOYMENT.ref, "region": group.region}
+    return resource(
+        "aws_autoscaling_policy",
+        group.role,
+        name=QUEUE_METRIC,
+        autoscaling_group_name=machines.ref("name"),
+        policy_type="TargetTrackingScaling",
+        target_tracking_configuration={
+            "target_value": _ASSUMED_QUEUE_PER_SLOT,
+            "customized_metric_specification": {
+                "namespace": METRICS,
+                "metric_name": QUEUE_METRIC,
+                "statistic": "Average",
+                "metric_dimension": [
+                    {"name": name, "value": value} for name, value in dimensions.items()
+                ],
+            },
+        },
+    )
