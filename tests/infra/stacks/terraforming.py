@@ -92,7 +92,7 @@ def _mirror(provider: str) -> Path:
     for folder in _places():
         if (folder / _HOST / "hashicorp" / provider).is_dir():
             return folder
-    _missing("no provider mirror")
+    return _missing("no provider mirror")
 
 
 def _places() -> Iterator[Path]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.declaration import PhaseConfig
+from infra.stacks.aws_data import data
 from infra.stacks.aws_edge import edge
 from infra.stacks.site import Part
 from tests.infra.stacks.ground import GUARDED, regions_of, site_of, standing
@@ -11,7 +12,7 @@ from tests.infra.stacks.terraforming import terraform
 
 def parts_of(config: PhaseConfig, region: str) -> tuple[Part, ...]:
     site = site_of(config, region)
-    return tuple(part(config, region, site) for part in (edge,))
+    return tuple(part(config, region, site) for part in (edge, data))
 
 
 def test_the_provider_accepts_every_part(tmp_path: Path) -> None:
