@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.cost.bill import DATABASE_GB
+from infra.ports import CACHE_PORT, DATABASE_PORT
 from infra.stacks.blocks import Output, Variable, resource
 from infra.stacks.site import Part
 
@@ -105,6 +106,7 @@ def _instance(machine: str, site: Site) -> dict[str, Any]:
         "master_user_secret_kms_key_id": site.key.ref("arn"),
         "iam_database_authentication_enabled": True,
         "vpc_security_group_ids": [site.groups["database"].ref("id")],
+        "port": DATABASE_PORT,
         "publicly_accessible": False,
         "storage_type": "gp2",
         "allocated_storage": DATABASE_GB,
@@ -161,6 +163,7 @@ def _redis(machine: str, nodes: int, mode: dict[str, Any], site: Site) -> tuple[
             engine="redis",
             engine_version=_REDIS,
             node_type=machine,
+            port=CACHE_PORT,
             subnet_group_name=subnets.ref("name"),
             security_group_ids=[site.groups["cache"].ref("id")],
             at_rest_encryption_enabled="true",

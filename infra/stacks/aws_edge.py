@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.ports import GATEWAY_PORT, HTTPS_PORT
 from infra.stacks.aws_firewall import RATE, firewall
 from infra.stacks.blocks import Output, Variable, resource
 from infra.stacks.site import Part
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from infra.stacks.blocks import Block
     from infra.stacks.site import Site
 
-GATEWAY_PORT = 8400
 HEALTH_PATH = "/readyz"
 # The gateway gives up on a request after 120 s; the balancer must not give up before it.
 _GATEWAY_TIMEOUT_SECONDS = 120
@@ -203,7 +203,7 @@ def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
         "https",
         load_balancer_arn=balancer.ref("arn"),
         protocol="HTTPS",
-        port=443,
+        port=HTTPS_PORT,
         ssl_policy=policy,
         certificate_arn=(
             f"${{{_OWN_CERTIFICATE} ? one(aws_acm_certificate_validation.gateway[*]."
@@ -213,7 +213,7 @@ def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
         routing_http_response_strict_transport_security_header_value="max-age=31536000",
         default_action=[{"type": "forward", "target_group_arn": targets.ref("arn")}],
     )
-    redirect = {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"}
+    redirect = {"protocol": "HTTPS", "port": str(HTTPS_PORT), "status_code": "HTTP_301"}
     yield resource(
         "aws_lb_listener",
         "http",

@@ -53,17 +53,21 @@ def site_of(config: PhaseConfig, region: str) -> Site:
 
 
 def standing(config: PhaseConfig, region: str, *parts: Part) -> Stack:
-    """Return a stack of the parts, with the ground and the orchestrators they refer to."""
+    """Return a stack of the parts, with the ground, nodes and gateways they refer to."""
     site = site_of(config, region)
     nodes = (
         resource("aws_instance", f"orchestrator_{number}", instance_type="g4dn.xlarge", ami="ami-1")
         for number in range(1, orchestrators(config, region) + 1)
     )
+    gateways = (
+        resource("aws_nat_gateway", f"nat_{number}", subnet_id=subnet.ref("id"), allocation_id="-")
+        for number, subnet in enumerate(site.public, start=1)
+    )
     ground = (site.vpc, *site.public, *site.private, *site.groups.values(), site.key, site.bucket)
     return Stack(
         name=f"{config.phase}-{region}",
         provider=Provider(name="aws", version="5.100.0", arguments={"region": region}),
-        blocks=(*ground, *nodes, *(block for part in parts for block in part.blocks)),
+        blocks=(*ground, *nodes, *gateways, *(block for part in parts for block in part.blocks)),
         outputs=tuple(output for part in parts for output in part.outputs),
         variables=tuple(each for part in parts for each in part.variables),
     )

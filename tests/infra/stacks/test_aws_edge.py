@@ -6,7 +6,8 @@ import pytest
 
 from infra.declaration import Phase, PhaseConfig
 from infra.errors import ConfigError
-from infra.stacks.aws_edge import GATEWAY_PORT, HEALTH_PATH, edge
+from infra.ports import GATEWAY_PORT
+from infra.stacks.aws_edge import HEALTH_PATH, edge
 from infra.stacks.site import Part
 from tests.infra.stacks.ground import GUARDED, config_of, one, regions_of, site_of
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from infra.declaration import PhaseConfig
 from infra.stacks.aws_data import data
 from infra.stacks.aws_edge import edge
+from infra.stacks.aws_watch import watch
 from infra.stacks.site import Part
 from tests.infra.stacks.ground import GUARDED, regions_of, site_of, standing
 from tests.infra.stacks.terraforming import terraform
@@ -12,7 +13,7 @@ from tests.infra.stacks.terraforming import terraform
 
 def parts_of(config: PhaseConfig, region: str) -> tuple[Part, ...]:
     site = site_of(config, region)
-    return tuple(part(config, region, site) for part in (edge, data))
+    return tuple(part(config, region, site) for part in (edge, data, watch))
 
 
 def test_the_provider_accepts_every_part(tmp_path: Path) -> None:
