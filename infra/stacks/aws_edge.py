@@ -11,6 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.ports import GATEWAY_PORT, HTTPS_PORT
+from infra.stacks.aws_certificate import (
+    CERTIFICATE_ARN,
+    DOMAIN,
+    ORIGIN,
+    ZONE_ID,
+    certificate,
+    naming,
+)
 from infra.stacks.aws_firewall import RATE, firewall
 from infra.stacks.blocks import Output, Variable, resource
 from infra.stacks.site import Part
@@ -29,49 +37,11 @@ _NAME_LIMIT = 32  # of balancers and target groups, whose names are unique in a 
 _TLS_13 = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 _TLS_12_FOR_CDN = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"  # CloudFront asks origins for TLS 1.2
 
-_OWN_CERTIFICATE = 'var.certificate_arn == ""'
-_COUNT = {"count": f"${{{_OWN_CERTIFICATE} ? 1 : 0}}"}
-
-_VARIABLES = (
-    Variable(
-        name="certificate_arn",
-        kind="string",
-        description="ACM certificate of the balancer, in its region; empty: one for domain.",
-        default="",
-        condition=(
-            f'{_OWN_CERTIFICATE} || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{{12}}:'
-            'certificate/[0-9a-f-]+$", var.certificate_arn))'
-        ),
-        problem="certificate_arn must be empty or the ARN of an ACM certificate.",
-    ),
-    Variable(
-        name="domain",
-        kind="string",
-        description="Name under which the service is reached, as in llm.example.com.",
-        default="",
-        condition=(
-            'var.domain == "" ? var.certificate_arn != "" : '
-            'can(regex("^([a-z0-9-]+[.])+[a-z]{2,}$", var.domain))'
-        ),
-        problem="The balancer speaks HTTPS only: give a domain, or certificate_arn.",
-    ),
-    Variable(
-        name="zone_id",
-        kind="string",
-        description=(
-            "Route 53 zone of domain. It is not made here: until its registrar names its servers, "
-            "no certificate can be proved, and it outlives phases."
-        ),
-        default="",
-        condition='var.domain == "" || var.zone_id != "" || var.certificate_arn != ""',
-        problem="A certificate for domain is proved in its Route 53 zone: give zone_id.",
-    ),
-    Variable(
-        name="keep_balancer",
-        kind="bool",
-        description="Refuse to delete the load balancer; set to false, and apply, to destroy it.",
-        default=True,
-    ),
+_KEEP_BALANCER = Variable(
+    name="keep_balancer",
+    kind="bool",
+    description="Refuse to delete the load balancer; set to false, and apply, to destroy it.",
+    default=True,
 )
 
 
@@ -88,18 +58,18 @@ def edge(config: PhaseConfig, region: str, site: Site) -> Part:
         return Part(blocks=())
     balancer = _balancer(site)
     targets = _targets(site)
-    name = "origin.${var.domain}" if config.services.cdn else "${var.domain}"
     blocks = (
         balancer,
         targets,
         *_attachments(config, region, targets),
-        *_certificate(name),
+        *certificate(ORIGIN if config.services.cdn else DOMAIN),
         *_listeners(balancer, targets, _TLS_12_FOR_CDN if config.services.cdn else _TLS_13),
         *(() if config.services.cdn else _record(balancer)),
         *firewall(config, site, balancer),
     )
     rate = (RATE,) if config.services.waf_rules else ()
-    return Part(blocks=blocks, outputs=_outputs(balancer), variables=(*_VARIABLES, *rate))
+    variables = (*naming(region), _KEEP_BALANCER, *rate)
+    return Part(blocks=blocks, outputs=_outputs(balancer), variables=variables)
 
 
 def orchestrators(config: PhaseConfig, region: str) -> int:
@@ -122,7 +92,7 @@ def _balancer(site: Site) -> Block:
         security_groups=[site.groups["balancer"].ref("id")],
         drop_invalid_header_fields=True,
         desync_mitigation_mode="strictest",
-        enable_deletion_protection="${var.keep_balancer}",
+        enable_deletion_protection=_KEEP_BALANCER.ref,
         idle_timeout=_GATEWAY_TIMEOUT_SECONDS + 10,
     )
 
@@ -163,40 +133,6 @@ def _attachments(config: PhaseConfig, region: str, targets: Block) -> Iterator[B
         )
 
 
-def _certificate(name: str) -> Iterator[Block]:
-    """One for `name`, when none is given: asked for, proved in DNS, and waited for.
-
-    All regions of an account prove the same name by the same record, so each may overwrite it; when
-    one region goes and takes it along, the next apply of another writes it again.
-    """
-    yield resource(
-        "aws_acm_certificate",
-        "gateway",
-        domain_name=name,
-        validation_method="DNS",
-        meta={**_COUNT, "lifecycle": {"create_before_destroy": True}},
-    )
-    proof = "tolist(aws_acm_certificate.gateway[0].domain_validation_options)[0].resource_record"
-    yield resource(
-        "aws_route53_record",
-        "certificate",
-        zone_id="${var.zone_id}",
-        name=f"${{{proof}_name}}",
-        type=f"${{{proof}_type}}",
-        records=[f"${{{proof}_value}}"],
-        ttl=300,
-        allow_overwrite=True,
-        meta=_COUNT,
-    )
-    yield resource(
-        "aws_acm_certificate_validation",
-        "gateway",
-        certificate_arn="${aws_acm_certificate.gateway[0].arn}",
-        validation_record_fqdns=["${aws_route53_record.certificate[0].fqdn}"],
-        meta=_COUNT,
-    )
-
-
 def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
     yield resource(
         "aws_lb_listener",
@@ -205,10 +141,7 @@ def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
         protocol="HTTPS",
         port=HTTPS_PORT,
         ssl_policy=policy,
-        certificate_arn=(
-            f"${{{_OWN_CERTIFICATE} ? one(aws_acm_certificate_validation.gateway[*]."
-            "certificate_arn) : var.certificate_arn}"
-        ),
+        certificate_arn=CERTIFICATE_ARN,
         routing_http_response_server_enabled=False,
         routing_http_response_strict_transport_security_header_value="max-age=31536000",
         default_action=[{"type": "forward", "target_group_arn": targets.ref("arn")}],
@@ -229,8 +162,8 @@ def _record(balancer: Block) -> Iterator[Block]:
     yield resource(
         "aws_route53_record",
         "gateway",
-        zone_id="${var.zone_id}",
-        name="${var.domain}",
+        zone_id=ZONE_ID,
+        name=DOMAIN,
         type="A",
         alias={
             "name": balancer.ref("dns_name"),
