@@ -80,7 +80,7 @@ def certificate(name: str) -> Iterator[Block]:
         validation_method="DNS",
         meta={**_COUNT, "lifecycle": {"create_before_destroy": True}},
     )
-    proof = "tolist(aws_acm_certificate.gateway[0].domain_validation_options)[0].resource_record"
+    proof = "one(aws_acm_certificate.gateway[0].domain_validation_options).resource_record"
     yield resource(
         "aws_route53_record",
         "certificate",

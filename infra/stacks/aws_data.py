@@ -189,7 +189,7 @@ def _database_outputs(blocks: tuple[Block, ...]) -> Iterator[Output]:
             )
             yield Output(
                 name="database_secret_arn",
-                value=block.ref("master_user_secret[0].secret_arn"),
+                value=f"${{one({block.address}.master_user_secret[*].secret_arn)}}",
                 description="Where its master's password is kept; not the password.",
             )
 

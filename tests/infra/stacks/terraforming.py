@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 
 from infra.stacks.blocks import Stack
-from infra.stacks.cdk import synthesise
+from infra.stacks.cdk import CDKS, synthesise
 
 _HOST = "registry.terraform.io"
 _SECONDS = 150
@@ -41,11 +42,17 @@ class Terraform:
             pytest.fail(f"terraform {' '.join(arguments)}: {done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def validated(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
-        """Write the stacks and have each validated; returns their folders, initialised."""
+    def initialised(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
+        """Write the stacks and load their providers; returns their folders."""
         folders = tuple(file.parent for file in synthesise(stacks, folder))
         for each in folders:
             self.run(each, "init", "-input=false", "-no-color")
+        return folders
+
+    def validated(self, stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
+        """Write the stacks and have each validated, without a warning; returns their folders."""
+        folders = self.initialised(stacks, folder)
+        for each in folders:
             said: dict[str, Any] = json.loads(self.run(each, "validate", "-json"))
             assert said["diagnostics"] == [], each.name
         return folders
@@ -58,6 +65,8 @@ def terraform(folder: Path, provider: str) -> Terraform:
         folder: Where its own configuration of the command line is written, when it needs one.
         provider: As in `aws`.
     """
+    if shutil.which("node") is None or not any(map(importlib.util.find_spec, CDKS)):
+        _missing("no Node.js, or no CDK to write stacks with")
     binary = shutil.which("terraform")
     if binary is None:
         _missing("no terraform on PATH")
