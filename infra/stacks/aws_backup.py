@@ -27,7 +27,8 @@ def backup(config: PhaseConfig, site: Site) -> tuple[Block, ...]:
     """Return a vault and what is put there each week; nothing where there is no database.
 
     The bucket's versions have to be on: AWS Backup takes no other. The role that copies cannot
-    restore; that is done by a person, with rights of theirs.
+    restore; that is done by a person, with rights of theirs. Nor is a vault destroyed that still
+    holds copies: a person empties it first.
     """
     if config.services.database is None:
         return ()

@@ -92,6 +92,8 @@ def _instance(machine: str, site: Site) -> dict[str, Any]:
     """Storage is gp2, as it is priced; 100 GB of it carry 300 operations a second, 3,000 at peak.
 
     The last snapshot has one name, so whoever destroys the database twice removes the first one's.
+    It opens with the site's key only: when that is destroyed too, it has to be copied under another
+    key before the key's waiting time is over.
     """
     return {
         "identifier": site.label,
