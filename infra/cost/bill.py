@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.capacity.assumptions import Assumptions
     from infra.declaration import NodeGroup, PhaseConfig
 
-_DATABASE_GB = 100  # assumed: accounts, audit and request records of a phase
+DATABASE_GB = 100  # assumed: accounts, audit and request records of a phase
 _STANDBY = 2  # a database's two instances, in two zones
 
 
@@ -146,7 +146,7 @@ def _region_data(config: PhaseConfig, region: str) -> Iterator[Usage]:
         )  # fmt: skip
         yield _usage(
             "data", "PostgreSQL storage, two zones", region, "rds:gp2",
-            Decimal(_DATABASE_GB * _STANDBY), "GB-month", note="100 GB assumed",
+            Decimal(DATABASE_GB * _STANDBY), "GB-month", note="100 GB assumed",
         )  # fmt: skip
 
 
