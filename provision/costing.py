@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from infra.capacity.findings import FindingPrices
 from infra.cost.estimate import CostReport, estimate
 from infra.declaration import Phase, phase_named
-from infra.errors import ConfigError
+from infra.errors import BudgetError, ConfigError
 from infra.machines import region_named
 from infra.phases import PhaseWishes, phase_config
 from infra.purchase import Purchase, purchase_named
@@ -104,6 +104,20 @@ class Costing:
         regions = match["regions"]
         return self.report(
             match["phase"], match["purchase"], tuple(regions.split(",")) if regions else None
+        )
+
+
+def check_budget(report: CostReport, budget: Decimal | None) -> None:
+    """Pass a phase that costs no more than the budget, or any without one.
+
+    Raises:
+        BudgetError: It costs more; says by how much.
+    """
+    if budget is not None and report.monthly_usd > budget:
+        raise BudgetError(
+            f"{report.phase.value} costs {report.monthly_usd:,.2f} USD a month, "
+            f"{report.monthly_usd - budget:,.2f} above the budget of {budget:,.2f}",
+            hint=f"Compare ways of purchase: `qinfra cost --phase {report.phase.value} --compare`.",
         )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_HOME = Path(".qinfra")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _REMOVED_PREFIX = ".removed-"
+_STACKS = ".stacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,18 @@ class DeploymentFolder:
 
     def create(self) -> None:
         """Make the folder; nothing happens when it is there."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ignore = self.home / ".gitignore"
-        if not ignore.exists():
-            write_atomically(ignore, "*\n", mode=0o644)
+        _create_home(self.home)
         self.root.mkdir(mode=0o700, exist_ok=True)
+
+    def create_stacks(self) -> Path:
+        """Make and return where Terraform keeps the stacks and states of a cloud.
+
+        It is apart from what runs on this machine, so that to remove that loses no state.
+        """
+        _create_home(self.home)
+        folder = self.home.absolute() / _STACKS / self.name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def remove(self) -> None:
         """Remove the folder whole: it is gone at once, its content a moment later."""
@@ -186,6 +194,13 @@ class DeploymentFolder:
         if [path.name for path in self.home.iterdir()] == [ignore.name]:
             ignore.unlink()
             self.home.rmdir()
+
+
+def _create_home(home: Path) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        write_atomically(ignore, "*\n", mode=0o644)
 
 
 def deployments(home: Path) -> tuple[str, ...]:

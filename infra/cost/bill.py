@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from infra.declaration import NodeGroup, PhaseConfig
 
 DATABASE_GB = 100  # assumed: accounts, audit and request records of a phase
+ALARMS = 6  # of each region with a balancer: on it, its nodes, the database and the way out
 _STANDBY = 2  # a database's two instances, in two zones
 
 
@@ -78,6 +79,8 @@ def _aws(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
         yield from _region_network(config, region, assumptions)
         if config.services.load_balancer:
             yield from _region_edge(config, region, flow)
+            alarms = Decimal(ALARMS)
+            yield _usage("operations", "alarms", region, "cloudwatch:alarm", alarms, "month")
         yield from _region_data(config, region)
         yield from _region_traffic(config, region, flow)
         yield from _region_operations(region, flow)
@@ -147,6 +150,10 @@ def _region_data(config: PhaseConfig, region: str) -> Iterator[Usage]:
         yield _usage(
             "data", "PostgreSQL storage, two zones", region, "rds:gp2",
             Decimal(DATABASE_GB * _STANDBY), "GB-month", note="100 GB assumed",
+        )  # fmt: skip
+        yield _usage(
+            "data", "PostgreSQL backups", region, "rds:backup", Decimal(DATABASE_GB), "GB-month",
+            note="one full copy assumed",
         )  # fmt: skip
 
 

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from infra.errors import ConfigError
 from infra.stacks.aws_budget import budget
+from infra.stacks.aws_data import data
+from infra.stacks.aws_edge import edge
+from infra.stacks.aws_global import global_stack
 from infra.stacks.aws_ground import ground
 from infra.stacks.aws_nodes import nodes
 from infra.stacks.aws_tags import DEPLOYMENT, tags
+from infra.stacks.aws_watch import watch
 from infra.stacks.blocks import Provider, Stack
 
 if TYPE_CHECKING:
@@ -25,19 +29,24 @@ PROVIDER_VERSION = "5.100.0"
 # What stands on a region's ground, in the order in which a person reads it.
 REGION_PARTS: tuple[RegionPart, ...] = (
     nodes,
+    edge,
+    data,
+    watch,
     budget,
 )
 
 
 def aws_stacks(config: PhaseConfig) -> tuple[Stack, ...]:
-    """Return a stack for each region of the phase.
+    """Return a stack for each region of the phase, and one above them where it has any use.
 
     Raises:
         ConfigError: The phase is another cloud's.
     """
     if config.cloud != "aws":
         raise ConfigError(f"phase {config.phase} runs on {config.cloud}, not on aws")
-    return tuple(region_stack(config, region) for region in config.regions)
+    above = global_stack(config)
+    regions = tuple(region_stack(config, region) for region in config.regions)
+    return (*regions, above) if above else regions
 
 
 def region_stack(

@@ -19,7 +19,7 @@ _IMAGE = (
     "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
 )
 ROOT_DISK = "/dev/sda1"  # as Ubuntu's images name it
-AMI = '${var.ami_id == "" ? data.aws_ssm_parameter.image.insecure_value : var.ami_id}'
+AMI = "${one(concat(data.aws_ssm_parameter.image[*].insecure_value, compact([var.ami_id])))}"
 KEY_NAME = "${one(aws_key_pair.operator[*].key_name)}"
 # Tokens only, and no hop further: what is tricked into fetching a URL reads no credentials.
 METADATA: Mapping[str, Any] = {
@@ -50,7 +50,12 @@ VARIABLES = (
 
 def shared(config: PhaseConfig, region: str, site: Site) -> tuple[Any, ...]:
     """Return what the machines are made from: image, key pair, placement group."""
-    image = data("aws_ssm_parameter", "image", name=_IMAGE)
+    image = data(
+        "aws_ssm_parameter",
+        "image",
+        name=_IMAGE,
+        meta={"count": '${var.ami_id == "" ? 1 : 0}'},  # a pinned image needs no look-up
+    )
     key_pair = resource(
         "aws_key_pair",
         "operator",

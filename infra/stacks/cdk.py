@@ -36,9 +36,11 @@ def synthesise(stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
 
     Raises:
         PreflightError: Node.js or the CDK is missing.
+        OSError: The folder cannot be made.
         ConfigError: QINFRA_CDK names no CDK.
     """
     core = _core()
+    folder.mkdir(parents=True, exist_ok=True)  # the CDK's own error would be Node's
     app = core.App(outdir=str(folder))
     for stack in stacks:
         _declare(core, app, stack)

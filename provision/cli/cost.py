@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,11 @@ import click
 
 from infra.errors import BudgetError, ConfigError
 from provision.cli.inputs import model_inputs, model_options, regions_named
-from provision.cli.options import json_option, print_json, save_text
+from provision.cli.options import budget_option, json_option, print_json, save_text
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.cost.estimate import CostReport
     from provision.costing import Costing
 
@@ -25,7 +26,7 @@ FORMATS = ("table", "json", "csv", "md", "html")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--compare", is_flag=True, help="All ways of purchase side by side.")
 @click.option("--format", "form", default="table", help="table, json, csv, md or html.")
-@click.option("--budget", metavar="USD", help="Most a month may cost; end with 4 above it.")
+@budget_option
 @click.option("--strict", is_flag=True, help="End with 4 if a line has no price of its own.")
 @click.option("--fill-from", metavar="REGION", help="Price what a region lacks as in this one.")
 @click.option("--lang", default="en", show_default=True, help="Of html: en or zh-TW.")
@@ -41,7 +42,6 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     if ctx.invoked_subcommand is not None:
         return
     form = "json" if as_json else _form(flags["form"])
-    budget = _budget(flags["budget"])
     config = flags["config"]
     costing = _costing(flags)
     if flags["phase"] is None:
@@ -54,7 +54,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
         save_text(flags["save"], report.to_json() + "\n")
     text = _page(costing, flags, config) if form == "html" else _rendered(report, form)
     click.echo(text, nl=form != "csv")
-    _judge(report, budget, strict=flags["strict"])
+    _judge(report, flags["budget"], strict=flags["strict"])
 
 
 @command.command("diff")
@@ -95,18 +95,6 @@ def _form(form: str) -> str:
     return form
 
 
-def _budget(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        budget = Decimal(text)
-    except InvalidOperation as error:
-        raise ConfigError(f"--budget '{text}' is not a number of USD") from error
-    if not budget.is_finite() or budget < 0:
-        raise ConfigError(f"--budget {text}: must be a number of USD, 0 or more")
-    return budget
-
-
 def _rendered(report: CostReport, form: str) -> str:
     from provision.report import cost
 
@@ -141,12 +129,9 @@ def _compare(costing: Costing, flags: dict[str, Any], form: str) -> None:
 
 
 def _judge(report: CostReport, budget: Decimal | None, *, strict: bool) -> None:
-    if budget is not None and report.monthly_usd > budget:
-        raise BudgetError(
-            f"{report.phase.value} costs {report.monthly_usd:,.2f} USD a month, "
-            f"{report.monthly_usd - budget:,.2f} above the budget of {budget:,.2f}",
-            hint="Compare ways of purchase with --compare.",
-        )
+    from provision.costing import check_budget
+
+    check_budget(report, budget)
     if strict and (report.unpriced or report.borrowed):
         raise BudgetError(
             f"{report.unpriced} lines of {report.phase.value} have no price, "

@@ -14,6 +14,7 @@ from provision.settings import settings_file, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
     from types import FrameType
 
     from provision.state import DeploymentFolder
@@ -48,6 +49,32 @@ def deployment_options(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def budget_option(command: Command) -> Command:
+    """Add --budget, as an amount of money or None."""
+    return click.option(
+        "--budget",
+        metavar="USD",
+        callback=_money,
+        help="Most a month may cost; end with 4 above it.",
+    )(command)
+
+
+def _money(_: click.Context, __: click.Parameter, text: str | None) -> Decimal | None:
+    from decimal import Decimal, InvalidOperation
+
+    from infra.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        budget = Decimal(text)
+    except InvalidOperation as error:
+        raise ConfigError(f"--budget '{text}' is not a number of USD") from error
+    if not budget.is_finite() or budget < 0:
+        raise ConfigError(f"--budget {text}: must be a number of USD, 0 or more")
+    return budget
 
 
 def home_of(home: Path | None, config: Path | None) -> Path:

@@ -89,6 +89,8 @@ _ITEMS = {
     "firewall requests": "防火牆請求",
     "PostgreSQL, two zones": "PostgreSQL（兩區）",
     "PostgreSQL storage, two zones": "PostgreSQL 儲存（兩區）",
+    "PostgreSQL backups": "PostgreSQL 備份",
+    "alarms": "警示",
     "between zones, both ways": "跨可用區（雙向）",
     "to other regions": "跨區域",
     "log ingestion": "日誌匯入",

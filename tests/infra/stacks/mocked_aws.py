@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_IDS = {
+HERE = "us-east-1:123456789012"
+OWN_CERTIFICATE = f"arn:aws:acm:{HERE}:certificate/0a1b-1"
+MOCKED = {
     "aws_launch_template": {"id": "lt-0123456789abcdef0", "latest_version": 1},
     "aws_kms_key": {
         "id": "0d9d9a40-0000-4000-8000-000000000000",
@@ -13,6 +15,30 @@ _IDS = {
     "aws_s3_bucket": {"id": "artifacts", "arn": "arn:aws:s3:::artifacts"},
     "aws_iam_instance_profile": {"arn": "arn:aws:iam::123456789012:instance-profile/node"},
     "aws_iam_role": {"id": "node", "name": "node", "arn": "arn:aws:iam::123456789012:role/node"},
+    "aws_lb": {
+        "arn": f"arn:aws:elasticloadbalancing:{HERE}:loadbalancer/app/a/0123456789abcdef",
+        "arn_suffix": "app/a/0123456789abcdef",
+    },
+    "aws_lb_target_group": {
+        "arn": f"arn:aws:elasticloadbalancing:{HERE}:targetgroup/a/0123456789abcdef",
+        "arn_suffix": "targetgroup/a/0123456789abcdef",
+    },
+    "aws_wafv2_web_acl": {"arn": f"arn:aws:wafv2:{HERE}:regional/webacl/a/0a1b"},
+    "aws_sns_topic": {"arn": f"arn:aws:sns:{HERE}:a"},
+    "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{HERE}:log-group:a"},
+    "aws_db_instance": {"arn": f"arn:aws:rds:{HERE}:db:a"},
+    "aws_acm_certificate": {
+        "arn": OWN_CERTIFICATE,
+        "domain_validation_options": [
+            {
+                "domain_name": "llm.example.org",
+                "resource_record_name": "_0a.llm.example.org",
+                "resource_record_type": "CNAME",
+                "resource_record_value": "_1b.acm-validations.aws",
+            }
+        ],
+    },
+    "aws_acm_certificate_validation": {"certificate_arn": OWN_CERTIFICATE},
 }
 
 
@@ -24,7 +50,7 @@ def mocked_aws(zones: Sequence[str]) -> str:
         "aws_ssm_parameter": {"insecure_value": "ami-0123456789abcdef0"},
     }
     mocks = [_mock("data", kind, values) for kind, values in data.items()]
-    mocks += [_mock("resource", kind, values) for kind, values in _IDS.items()]
+    mocks += [_mock("resource", kind, values) for kind, values in MOCKED.items()]
     return 'mock_provider "aws" {\n' + "".join(mocks) + "}\n"
 
 
@@ -45,6 +71,8 @@ def _mock(mode: str, kind: str, values: dict[str, object]) -> str:
 
 
 def _hcl(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_hcl(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_hcl(each) for each in value) + "]"
     return str(value) if isinstance(value, int) else f'"{value}"'

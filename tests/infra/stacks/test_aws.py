@@ -8,11 +8,13 @@ import pytest
 
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
-from infra.cost.bill import bill
+from infra.cost.bill import ALARMS, bill
 from infra.declaration import Phase, PhaseConfig
 from infra.errors import ConfigError, QinfraError
 from infra.phases import phase_config
-from infra.stacks.aws import REGION_PARTS, aws_stacks, region_stack
+from infra.stacks.aws import aws_stacks, region_stack
+from infra.stacks.aws_budget import budget
+from infra.stacks.aws_nodes import nodes
 from infra.stacks.blocks import Stack, data, resource
 from infra.stacks.site import Part, Site
 from infra.units import HOURS_PER_MONTH
@@ -27,8 +29,32 @@ CHARGED = {
     "aws_eip": "public-ipv4",
     "aws_kms_key": "kms:key",
     "aws_s3_bucket": "s3:standard",
+    "aws_lb": "alb",
+    "aws_wafv2_web_acl": "wafv2:acl",
+    "aws_db_instance": "rds:db.t3.large:postgresql",
+    "aws_elasticache_replication_group": "elasticache:cache.m6g.large",
+    "aws_cloudwatch_log_group": "cloudwatch:logs-ingest",
+    "aws_flow_log": "cloudwatch:logs-ingest",
+    "aws_backup_plan": "rds:backup",
+    "aws_cloudwatch_metric_alarm": "cloudwatch:alarm",
+    "aws_cloudfront_distribution": "cloudfront:https",
+    "aws_route53_health_check": "route53:zone",
 }
 FREE = {
+    "aws_acm_certificate",
+    "aws_acm_certificate_validation",
+    "aws_backup_selection",
+    "aws_backup_vault",  # what lies in it is the plan's
+    "aws_db_parameter_group",
+    "aws_db_subnet_group",
+    "aws_elasticache_subnet_group",
+    "aws_lb_listener",
+    "aws_lb_target_group",
+    "aws_lb_target_group_attachment",
+    "aws_route53_record",  # the zone's, and its queries are of aliases
+    "aws_sns_topic",  # mail to a few people is within the free tier
+    "aws_sns_topic_subscription",
+    "aws_wafv2_web_acl_association",
     "aws_autoscaling_policy",
     "aws_budgets_budget",
     "aws_default_security_group",
@@ -64,16 +90,18 @@ def config_of(phase: Phase) -> PhaseConfig:
 
 
 def own_stack(config: PhaseConfig, region: str) -> Stack:
-    """Return a region of this module's parts alone; those beside it have tests of their own."""
-    return region_stack(config, region, REGION_PARTS[:2])
+    """Return a region's ground and nodes alone; those beside them have tests of their own."""
+    return region_stack(config, region, (nodes, budget))
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_all_that_is_charged_for_has_a_line_in_the_bill(phase: Phase) -> None:
+    """Of every stack of the phase; a kind that nobody has thought of is a KeyError."""
     config = config_of(phase)
     priced = {(usage.region, usage.sku) for usage in bill(config, Assumptions())}
-    for region in config.regions:
-        for block in own_stack(config, region).blocks:
+    for stack in aws_stacks(config):
+        region = stack.name.removeprefix(f"{phase}-")
+        for block in stack.blocks:
             if block.mode == "resource" and block.kind not in FREE:
                 assert (region, CHARGED[block.kind]) in priced, block.address
 
@@ -87,6 +115,8 @@ def test_the_bill_counts_what_the_stack_declares(phase: Phase) -> None:
         for usage in bill(config, Assumptions()):
             if usage.region == region and usage.unit == "hour":
                 hours[usage.sku] += int(usage.quantity / Decimal(HOURS_PER_MONTH))
+        alarms = len(region_stack(config, region).of_kind("aws_cloudwatch_metric_alarm"))
+        assert alarms == (ALARMS if config.services.load_balancer else 0)
         doors = config.zones_per_region if config.services.load_balancer else 0
         scaled = sum(
             block.arguments["desired_capacity"] for block in stack.of_kind("aws_autoscaling_group")
@@ -102,9 +132,10 @@ def test_each_region_has_a_state_of_its_own() -> None:
         "enterprise-us-east-1",
         "enterprise-eu-west-1",
         "enterprise-ap-southeast-1",
+        "enterprise-global",
     ]
-    assert [stack.provider.arguments["region"] for stack in stacks] == [
-        stack.name.removeprefix("enterprise-") for stack in stacks
+    assert [stack.provider.arguments["region"] for stack in stacks[:-1]] == [
+        stack.name.removeprefix("enterprise-") for stack in stacks[:-1]
     ]
 
 
@@ -143,10 +174,10 @@ def _vpc(config: PhaseConfig, region: str, site: Site) -> Part:
 
 def test_parts_may_look_up_the_same_but_not_make_it() -> None:
     config = config_of(Phase.MVP)
-    stack = region_stack(config, "us-east-1", (*REGION_PARTS, _account))
+    stack = region_stack(config, "us-east-1", (nodes, budget, _account))
     assert len(stack.of_kind("aws_caller_identity")) == 1
     with pytest.raises(QinfraError, match=r"aws_vpc\.main stands twice"):
-        region_stack(config, "us-east-1", (*REGION_PARTS, _vpc))
+        region_stack(config, "us-east-1", (nodes, budget, _vpc))
 
 
 def test_another_clouds_phase_is_refused() -> None:

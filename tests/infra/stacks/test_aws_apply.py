@@ -53,7 +53,8 @@ def test_production_applies_with_its_groups(tmp_path: Path) -> None:
         Phase.PRODUCTION,
         tmp_path,
         mocked_aws(ZONES)
-        + 'variables {\n  budget_usd = 9000\n  alarm_email = "a@example.org"\n}\n'
+        + 'variables {\n  budget_usd = 9000\n  alarm_email = "a@example.org"\n'
+        + '  domain = "llm.example.org"\n  zone_id = "Z123"\n}\n'
         + run(
             "apply",
             "apply",
@@ -111,5 +112,6 @@ def test_too_few_zones_that_rent_the_machine_are_told_before_anything_is_made(
     tmp_path: Path,
 ) -> None:
     expected = "expect_failures = [data.aws_ec2_instance_type_offerings.g4dn_xlarge]"
-    text = mocked_aws(["use1-az1", "use1-atl1-az1"]) + run("few", "plan", expected)
+    named = 'variables {\n  domain = "llm.example.org"\n  zone_id = "Z123"\n}\n'
+    text = mocked_aws(["use1-az1", "use1-atl1-az1"]) + named + run("few", "plan", expected)
     assert "1 passed" in _tested(Phase.PRODUCTION, tmp_path, text)

@@ -11,41 +11,15 @@ from infra.stacks.aws_data import data
 from infra.stacks.aws_edge import edge
 from infra.stacks.aws_watch import watch
 from tests.infra.stacks.ground import config_of, site_of, standing
+from tests.infra.stacks.mocked_aws import HERE, MOCKED, OWN_CERTIFICATE
 from tests.infra.stacks.terraforming import terraform
 
-_HERE = "us-east-1:123456789012"
-_OWN = f"arn:aws:acm:{_HERE}:certificate/0a1b-1"
-_GIVEN = f"arn:aws:acm:{_HERE}:certificate/0a1b-2"
-_BALANCER = f"arn:aws:elasticloadbalancing:{_HERE}:loadbalancer/app/a/0123456789abcdef"
-_TARGETS = f"arn:aws:elasticloadbalancing:{_HERE}:targetgroup/a/0123456789abcdef"
-_MOCKS = {
-    "aws_lb": {"arn": _BALANCER, "arn_suffix": "app/a/0123456789abcdef"},
-    "aws_lb_target_group": {"arn": _TARGETS, "arn_suffix": "targetgroup/a/0123456789abcdef"},
-    "aws_wafv2_web_acl": {"arn": f"arn:aws:wafv2:{_HERE}:regional/webacl/a/0a1b"},
-    "aws_kms_key": {"id": "0a1b", "arn": f"arn:aws:kms:{_HERE}:key/0a1b"},
-    "aws_sns_topic": {"arn": f"arn:aws:sns:{_HERE}:a"},
-    "aws_iam_role": {"arn": "arn:aws:iam::123456789012:role/a"},
-    "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{_HERE}:log-group:a"},
-    "aws_db_instance": {"arn": f"arn:aws:rds:{_HERE}:db:a"},
-    "aws_s3_bucket": {"arn": "arn:aws:s3:::a"},
-    "aws_acm_certificate": {
-        "arn": _OWN,
-        "domain_validation_options": [
-            {
-                "domain_name": "llm.example.org",
-                "resource_record_name": "_0a.llm.example.org",
-                "resource_record_type": "CNAME",
-                "resource_record_value": "_1b.acm-validations.aws",
-            }
-        ],
-    },
-    "aws_acm_certificate_validation": {"certificate_arn": _OWN},
-}
+_GIVEN = f"arn:aws:acm:{HERE}:certificate/0a1b-2"
 _CHECKS = {
     "made": (
         {"domain": "llm.example.org", "zone_id": "Z123", "alarm_email": "a@example.org"},
         (
-            f'aws_lb_listener.https.certificate_arn == "{_OWN}"',
+            f'aws_lb_listener.https.certificate_arn == "{OWN_CERTIFICATE}"',
             'aws_route53_record.certificate[0].name == "_0a.llm.example.org"',
             'aws_route53_record.gateway[0].name == "llm.example.org"',
             "length(aws_sns_topic_subscription.alarms) == 1",
@@ -82,7 +56,7 @@ def _document() -> dict[str, object]:
     return {
         "mock_provider": {
             "aws": {
-                "mock_resource": {kind: {"defaults": values} for kind, values in _MOCKS.items()}
+                "mock_resource": {kind: {"defaults": values} for kind, values in MOCKED.items()}
             }
         },
         "run": [
