@@ -41,7 +41,7 @@ def synthesise(stacks: Sequence[Stack], folder: Path) -> tuple[Path, ...]:
     """
     core = _core()
     folder.mkdir(parents=True, exist_ok=True)  # the CDK's own error would be Node's
-    app = core.App(outdir=str(folder))
+    app = core.App(outdir=str(folder.absolute()))  # Node has a working folder of its own
     for stack in stacks:
         _declare(core, app, stack)
     app.synth()
