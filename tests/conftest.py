@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from node_agent import tls
+
+# One process runs all tests, and whoever imports gRPC first decides its ciphers for all of them.
+tls.prepare()
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
