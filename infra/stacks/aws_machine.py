@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from infra.declaration import PhaseConfig
+    from infra.stacks.blocks import Block
     from infra.stacks.site import Site
 
 # Ubuntu with NVIDIA's driver and no framework: the agent brings its own, of the version it pins.
@@ -48,7 +49,7 @@ VARIABLES = (
 )
 
 
-def shared(config: PhaseConfig, region: str, site: Site) -> tuple[Any, ...]:
+def shared(config: PhaseConfig, region: str, site: Site) -> tuple[Block, ...]:
     """Return what the machines are made from: image, key pair, placement group."""
     image = data(
         "aws_ssm_parameter",
@@ -95,7 +96,7 @@ def first_boot(hostname: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _placement(config: PhaseConfig, region: str, site: Site) -> Iterator[Any]:
+def _placement(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
     if any(
         placement_of(config, group.role)
         for group in config.groups

@@ -21,6 +21,8 @@ from infra.stacks.aws_tags import DEPLOYMENT, tags
 from infra.stacks.blocks import resource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.declaration import NodeGroup, PhaseConfig
     from infra.stacks.blocks import Block
     from infra.stacks.site import Site
@@ -69,18 +71,18 @@ def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
                 "delete_on_termination": "true",
             },
         },
+        # Its machines are tagged by the group, their disks by none but the template.
+        tag_specifications=[{"resource_type": "volume", "tags": dict(_worn(config, site, group))}],
         user_data=base64.b64encode(first_boot().encode()).decode(),
     )
 
 
 def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block) -> Block:
-    name = f"{site.label}-{group.role}"
     ways = {way for subnet in site.private for way in way_out(config, subnet)}
-    worn = {**tags(config), "Name": name, "qinfra_role": group.role}
     return resource(
         "aws_autoscaling_group",
         group.role,
-        name=name,
+        name=f"{site.label}-{group.role}",
         min_size=group.minimum,
         max_size=group.maximum,
         desired_capacity=group.count,
@@ -93,7 +95,7 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
         # A group's tags are its own: the provider's default ones do not reach it.
         tag=[
             {"key": key, "value": value, "propagate_at_launch": True}
-            for key, value in sorted(worn.items())
+            for key, value in sorted(_worn(config, site, group).items())
         ],
         meta={
             "lifecycle": {"ignore_changes": ["desired_capacity"]},
@@ -102,12 +104,20 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
     )
 
 
+def _worn(config: PhaseConfig, site: Site, group: NodeGroup) -> Mapping[str, str]:
+    return {
+        **tags(config),
+        "Name": f"{site.label}-{group.role}",
+        "qinfra_role": group.role,
+    }
+
+
 def _policy(group: NodeGroup, machines: Block) -> Block:
     dimensions = {"deployment": DEPLOYMENT.ref, "region": group.region}
     return resource(
         "aws_autoscaling_policy",
         group.role,
-        name=QUEUE_METRIC,
+        name=f"{group.role}-queue",
         autoscaling_group_name=machines.ref("name"),
         policy_type="TargetTrackingScaling",
         target_tracking_configuration={

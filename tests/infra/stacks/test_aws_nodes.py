@@ -176,12 +176,15 @@ def test_scaling_follows_the_queue_of_its_own_deployment_and_region() -> None:
     }
 
 
-def test_machines_of_a_group_carry_the_tags_that_the_provider_does_not_give_them() -> None:
-    machines = by_address(config_of(Phase.PRODUCTION))["aws_autoscaling_group.transformer"]
+def test_machines_and_disks_of_a_group_carry_the_tags_that_the_provider_gives_others() -> None:
+    found = by_address(config_of(Phase.PRODUCTION))
+    machines = found["aws_autoscaling_group.transformer"]
     worn = {tag["key"]: tag["value"] for tag in machines.arguments["tag"]}
     assert worn["qinfra_deployment"] == "${var.deployment}"
     assert worn["managed_by"] == "qinfra"
     assert all(tag["propagate_at_launch"] for tag in machines.arguments["tag"])
+    (disks,) = found["aws_launch_template.transformer"].arguments["tag_specifications"]
+    assert disks == {"resource_type": "volume", "tags": worn}
 
 
 def _statements(config: PhaseConfig, role: str) -> dict[str, Any]:
