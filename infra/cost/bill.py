@@ -155,6 +155,8 @@ def _region_data(config: PhaseConfig, region: str) -> Iterator[Usage]:
             "data", "PostgreSQL backups", region, "rds:backup", Decimal(DATABASE_GB), "GB-month",
             note="one full copy assumed",
         )  # fmt: skip
+        secret = "secretsmanager:secret"  # noqa: S105 - a price's name
+        yield _usage("data", "password of PostgreSQL", region, secret, Decimal(1), "month")
 
 
 def _region_traffic(config: PhaseConfig, region: str, flow: Traffic) -> Iterator[Usage]:

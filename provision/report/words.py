@@ -90,6 +90,7 @@ _ITEMS = {
     "PostgreSQL, two zones": "PostgreSQL（兩區）",
     "PostgreSQL storage, two zones": "PostgreSQL 儲存（兩區）",
     "PostgreSQL backups": "PostgreSQL 備份",
+    "password of PostgreSQL": "PostgreSQL 密碼保管",
     "alarms": "警示",
     "between zones, both ways": "跨可用區（雙向）",
     "to other regions": "跨區域",
