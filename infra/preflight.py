@@ -1,0 +1,147 @@
+"""What a deployment needs of an account, and whether the account has it.
+
+Everything here is decided from figures that were read elsewhere. A figure nobody could read is no
+answer: it makes a check *unknown*, never *ok*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from infra.domain import AMOUNT
+from infra.machines import MACHINES
+from infra.purchase import Purchase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.declaration import PhaseConfig
+
+MOST_SKEW_SECONDS = 300  # AWS refuses a signature whose time is further away
+
+
+class Answer(StrEnum):
+    """What a check says of the deployment."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The answer of one check.
+
+    Attributes:
+        region: Empty where the check is about this machine or the whole account.
+        remedy: What to do about it; empty when nothing is to be done.
+        need: What the deployment takes, where that is a number.
+        have: What is left for it.
+        short: How much is missing.
+    """
+
+    check: str
+    region: str
+    answer: Answer
+    detail: str
+    remedy: str = ""
+    need: int | None = None
+    have: int | None = None
+    short: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """A limit that a cloud puts on an account, for each region.
+
+    Attributes:
+        code: The cloud's name of it.
+        name: In words.
+        unit: What it counts.
+        source: Where the code comes from, with a date.
+    """
+
+    code: str
+    name: str
+    unit: str
+    source: str
+
+
+_EC2_SOURCE = "AWS's table of EC2 service quotas, read 2026-11"
+ON_DEMAND_G = Quota(
+    code="L-DB2E81BA",
+    name="Running On-Demand G and VT instances",
+    unit="vCPU",
+    source=_EC2_SOURCE,
+)
+SPOT_G = Quota(  # its default is 0
+    code="L-3819A6DF",
+    name="All G and VT Spot Instance Requests",
+    unit="vCPU",
+    source=_EC2_SOURCE,
+)
+_GCP_SOURCE = "Compute Engine's quotas of a region, read 2026-11"
+GCP_CPUS = Quota(code="CPUS", name="CPUs", unit="vCPU", source=_GCP_SOURCE)
+GCP_ADDRESSES = Quota(
+    code="IN_USE_ADDRESSES", name="in-use IP addresses", unit="addresses", source=_GCP_SOURCE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaAnswer:
+    """How a need stands to a limit.
+
+    Attributes:
+        have: What is left of the limit.
+        short: What the need exceeds it by; 0 when it fits.
+        desired: The lowest limit under which it fits, beside what is in use.
+    """
+
+    need: int
+    have: int
+    short: int
+    desired: int
+
+
+def quota_answer(need: int, limit: int, in_use: int) -> QuotaAnswer:
+    """Return whether a need fits under a limit of which a part is in use."""
+    for name, value in (("need", need), ("limit", limit), ("in use", in_use)):
+        AMOUNT.check(name, value)
+    have = max(0, limit - in_use)
+    return QuotaAnswer(need=need, have=have, short=max(0, need - have), desired=in_use + need)
+
+
+def ec2_quota(purchase: Purchase) -> Quota:
+    """Return the quota that the fleet's instances count against; a reservation lifts none."""
+    return SPOT_G if purchase is Purchase.SPOT else ON_DEMAND_G
+
+
+def vcpus_needed(config: PhaseConfig) -> Mapping[str, int]:
+    """Return the vCPUs of each region when every group has grown to its upper bound.
+
+    The bound, not the count: a raise takes days, and the peak that a phase promises to carry does
+    not wait. Nothing is added for a node that is replaced: below the bound its successor has room,
+    and at the bound it goes before its successor comes. Managed nodes, of the cache, are no
+    instances of the account.
+    """
+    needs = dict.fromkeys(config.regions, 0)
+    for group in config.groups:
+        machine = MACHINES.get(group.machine)
+        if machine is not None:
+            needs[group.region] += group.maximum * machine.vcpus
+    return needs
+
+
+def addresses_needed(config: PhaseConfig) -> int:
+    """Return a region's public addresses: the gateway's, and one for each way out."""
+    return 1 + config.services.nat_gateways
+
+
+def raise_request(quota: Quota, region: str, desired: int) -> str:
+    """Return the command that asks AWS for a higher limit."""
+    return (
+        "aws service-quotas request-service-quota-increase --service-code ec2 "
+        f"--quota-code {quota.code} --desired-value {desired} --region {region}"
+    )
