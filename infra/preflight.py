@@ -15,7 +15,9 @@ from infra.machines import MACHINES
 from infra.purchase import Purchase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+    from decimal import Decimal
 
     from infra.declaration import PhaseConfig
 
@@ -69,7 +71,7 @@ class Quota:
     source: str
 
 
-_EC2_SOURCE = "AWS's table of EC2 service quotas, read 2026-11"
+_EC2_SOURCE = "EC2's service quotas by code, as published scripts ask for them, 2026-11"
 ON_DEMAND_G = Quota(
     code="L-DB2E81BA",
     name="Running On-Demand G and VT instances",
@@ -82,7 +84,7 @@ SPOT_G = Quota(  # its default is 0
     unit="vCPU",
     source=_EC2_SOURCE,
 )
-_GCP_SOURCE = "Compute Engine's quotas of a region, read 2026-11"
+_GCP_SOURCE = "Compute Engine's metrics of a region, by name, 2026-11"
 GCP_CPUS = Quota(code="CPUS", name="CPUs", unit="vCPU", source=_GCP_SOURCE)
 GCP_ADDRESSES = Quota(
     code="IN_USE_ADDRESSES", name="in-use IP addresses", unit="addresses", source=_GCP_SOURCE
@@ -145,3 +147,91 @@ def raise_request(quota: Quota, region: str, desired: int) -> str:
         "aws service-quotas request-service-quota-increase --service-code ec2 "
         f"--quota-code {quota.code} --desired-value {desired} --region {region}"
     )
+
+
+def quota_finding(quota: Quota, region: str, need: int, *, limit: int, in_use: int) -> Finding:
+    """Return whether the quota holds the fleet, with the request that raises it if not."""
+    answer = quota_answer(need, limit, in_use)
+    figures = f"{need} {quota.unit} needed, {answer.have} left of {limit}"
+    return Finding(
+        check=f"quota {quota.code}",
+        region=region,
+        answer=Answer.REFUSED if answer.short else Answer.OK,
+        detail=f"{quota.name}: {figures}" + (f", {answer.short} short" if answer.short else ""),
+        remedy=raise_request(quota, region, answer.desired) if answer.short else "",
+        need=need,
+        have=answer.have,
+        short=answer.short,
+    )
+
+
+def zones_finding(region: str, machine: str, offered: Collection[str], need: int) -> Finding:
+    """Return whether enough zones of a region offer a machine.
+
+    Zones go by their ids: the same name is another zone in another account.
+    """
+    found = sorted(set(offered))
+    short = max(0, need - len(found))
+    listed = f" ({', '.join(found)})" if found else ""
+    return Finding(
+        check="zones",
+        region=region,
+        answer=Answer.REFUSED if short else Answer.OK,
+        detail=f"{machine} in {len(found)} zones{listed}, {need} needed",
+        remedy="Choose another region with --region." if short else "",
+        need=need,
+        have=len(found),
+        short=short,
+    )
+
+
+def clock_finding(theirs: datetime, ours: datetime) -> Finding:
+    """Return whether this machine's clock is near enough to the cloud's to sign requests."""
+    seconds = (ours - theirs).total_seconds()
+    wrong = abs(seconds) > MOST_SKEW_SECONDS
+    if abs(seconds) <= 2:  # their date has no fraction, and takes a moment to arrive
+        detail = "agrees with the cloud's"
+    else:
+        side = "ahead of" if seconds > 0 else "behind"
+        detail = f"{abs(seconds):,.0f} s {side} the cloud's; {MOST_SKEW_SECONDS} s are let pass"
+    return Finding(
+        check="clock",
+        region="",
+        answer=Answer.REFUSED if wrong else Answer.OK,
+        detail=detail,
+        remedy="Set this machine's clock, for example `timedatectl set-ntp true`." if wrong else "",
+    )
+
+
+def budget_finding(monthly_usd: Decimal, unpriced: int, budget_usd: Decimal) -> Finding:
+    """Return whether a month stays within a budget; lines without a price may break it unseen."""
+    over = monthly_usd > budget_usd
+    least = "at least " if unpriced else ""
+    answer = Answer.UNKNOWN if unpriced else Answer.OK
+    return Finding(
+        check="budget",
+        region="",
+        answer=Answer.REFUSED if over else answer,
+        detail=f"{least}{monthly_usd:,.2f} USD a month, budget {budget_usd:,.2f}",
+        remedy="Compare ways of purchase with `qinfra cost --compare`." if over else "",
+    )
+
+
+def prices_finding(monthly_usd: Decimal, lines: int, unpriced: int) -> Finding:
+    """Return whether every line of the bill has a price."""
+    known = f"{lines - unpriced} of {lines} lines are priced, {monthly_usd:,.2f} USD a month"
+    return Finding(
+        check="prices",
+        region="",
+        answer=Answer.UNKNOWN if unpriced else Answer.OK,
+        detail=known,
+        remedy="See `qinfra cost`; fill with --fill-from, or `qinfra prices refresh`."
+        if unpriced
+        else "",
+    )
+
+
+def stopping(findings: Sequence[Finding], *, strict: bool) -> tuple[Finding, ...]:
+    """Return the findings that stop a deployment; under strict what is unknown does too."""
+    passing = {Answer.OK} if strict else {Answer.OK, Answer.UNKNOWN}
+    return tuple(finding for finding in findings if finding.answer not in passing)
