@@ -130,10 +130,15 @@ def vcpus_needed(config: PhaseConfig) -> Mapping[str, int]:
     """
     needs = dict.fromkeys(config.regions, 0)
     for group in config.groups:
-        machine = MACHINES.get(group.machine)
-        if machine is not None:
-            needs[group.region] += group.maximum * machine.vcpus
+        if group.machine in MACHINES:
+            needs[group.region] += group.maximum * MACHINES[group.machine].vcpus
     return needs
+
+
+def machines_in(config: PhaseConfig, region: str) -> frozenset[str]:
+    """Return the types of a region's instances; the cache's are none."""
+    here = {group.machine for group in config.groups if group.region == region}
+    return frozenset(here & MACHINES.keys())
 
 
 def addresses_needed(config: PhaseConfig) -> int:

@@ -11,6 +11,7 @@ COMMANDS = {
     "prices": "The price catalogue: show it, or refresh it from the clouds.",
     "roi": "What a phase earns for what it costs.",
     "report": "All of it as one page of HTML, in English or Chinese.",
+    "doctor": "What would stop a deployment, found before anything is changed.",
     "deploy": "Bring a fleet up, and prove that it answers.",
     "status": "Show nodes, pipelines and the gateway.",
     "ask": "Ask one question and stream the answer.",

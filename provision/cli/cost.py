@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from infra.errors import BudgetError, ConfigError
-from provision.cli.inputs import model_inputs, model_options, regions_named
+from provision.cli.inputs import budget_named, model_inputs, model_options, regions_named
 from provision.cli.options import json_option, print_json, save_text
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.cost.estimate import CostReport
     from provision.costing import Costing
 
@@ -41,7 +42,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     if ctx.invoked_subcommand is not None:
         return
     form = "json" if as_json else _form(flags["form"])
-    budget = _budget(flags["budget"])
+    budget = budget_named(flags["budget"])
     config = flags["config"]
     costing = _costing(flags)
     if flags["phase"] is None:
@@ -93,18 +94,6 @@ def _form(form: str) -> str:
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     return form
-
-
-def _budget(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        budget = Decimal(text)
-    except InvalidOperation as error:
-        raise ConfigError(f"--budget '{text}' is not a number of USD") from error
-    if not budget.is_finite() or budget < 0:
-        raise ConfigError(f"--budget {text}: must be a number of USD, 0 or more")
-    return budget
 
 
 def _rendered(report: CostReport, form: str) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from infra.capacity.network import GUIDE_NETWORK
+from infra.errors import ConfigError
 from provision.cli.options import notice
 from provision.inputs import InputFlags, Inputs, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -62,3 +64,22 @@ def model_inputs(values: dict[str, Any]) -> Inputs:
 def regions_named(text: str | None) -> tuple[str, ...] | None:
     """Return the regions of a list with commas; None when none was given."""
     return tuple(part.strip() for part in text.split(",")) if text else None
+
+
+def budget_named(text: str | None) -> Decimal | None:
+    """Return a month's budget in USD; None when none was given.
+
+    Raises:
+        ConfigError: It is not a number of USD.
+    """
+    from decimal import Decimal, InvalidOperation
+
+    if text is None:
+        return None
+    try:
+        budget = Decimal(text)
+    except InvalidOperation as error:
+        raise ConfigError(f"--budget '{text}' is not a number of USD") from error
+    if not budget.is_finite() or budget < 0:
+        raise ConfigError(f"--budget {text}: must be a number of USD, 0 or more")
+    return budget
