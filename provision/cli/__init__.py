@@ -11,6 +11,7 @@ COMMANDS = {
     "prices": "The price catalogue: show it, or refresh it from the clouds.",
     "roi": "What a phase earns for what it costs.",
     "report": "All of it as one page of HTML, in English or Chinese.",
+    "doctor": "What would stop a deployment, found before anything is changed.",
     "synth": "Write a phase as plain Terraform JSON, a folder for each state.",
     "plan": "What Terraform would make, change and destroy for a phase, and what it costs.",
     "deploy": "Bring a fleet up, and prove that it answers.",

@@ -57,7 +57,7 @@ def budget_option(command: Command) -> Command:
         "--budget",
         metavar="USD",
         callback=_money,
-        help="Most a month may cost; end with 4 above it.",
+        help="Most a month may cost.",
     )(command)
 
 
