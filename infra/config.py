@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from infra.capacity.assumptions import Assumptions
 from infra.domain import unknown
 from infra.errors import ConfigError
+from infra.ports import GATEWAY_PORT
 from infra.ranges import LogNormal, Spread, Triangular, domain_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class LocalSettings(_Table):
         state_folder: Holds one folder per deployment; relative to where qinfra is run.
     """
 
-    gateway_port: int = Field(default=8400, ge=1, le=65535)
+    gateway_port: int = Field(default=GATEWAY_PORT, ge=1, le=65535)
     threads: int = Field(default=1, gt=0)
     max_processes: int | None = Field(default=None, ge=2)
     state_folder: Annotated[Path, Field(strict=False)] = Path(".qinfra")

@@ -11,9 +11,9 @@ from infra.stacks.aws_edge import edge
 from infra.stacks.aws_global import global_stack
 from infra.stacks.aws_ground import ground
 from infra.stacks.aws_nodes import nodes
-from infra.stacks.aws_tags import DEPLOYMENT, tags
+from infra.stacks.aws_tags import DEPLOYMENT, provider
 from infra.stacks.aws_watch import watch
-from infra.stacks.blocks import Provider, Stack
+from infra.stacks.blocks import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     RegionPart: TypeAlias = Callable[[PhaseConfig, str, Site], Part]
 
 _T = TypeVar("_T")
-PROVIDER_VERSION = "5.100.0"
 
 # What stands on a region's ground, in the order in which a person reads it.
 REGION_PARTS: tuple[RegionPart, ...] = (
@@ -61,11 +60,7 @@ def region_stack(
     joined = (base, *(part(config, region, site) for part in parts))
     return Stack(
         name=f"{config.phase}-{region}",
-        provider=Provider(
-            name="aws",
-            version=PROVIDER_VERSION,
-            arguments={"region": region, "default_tags": {"tags": dict(tags(config))}},
-        ),
+        provider=provider(config, region),
         blocks=(
             *_once(block for part in joined for block in part.blocks if block.mode == "data"),
             *(block for part in joined for block in part.blocks if block.mode == "resource"),

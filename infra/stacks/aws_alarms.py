@@ -21,7 +21,7 @@ _FREE_BYTES = 10 * 2**30
 _CPU_PERCENT = 80
 _MINUTES_5 = 300
 
-_EMAIL = Variable(
+ALARM_EMAIL = Variable(
     name="alarm_email",
     kind="string",
     description="Who is told of alarms; nobody when empty.",
@@ -50,7 +50,7 @@ def alarms(config: PhaseConfig, site: Site) -> Part:
         outputs=(
             Output(name="alarm_topic", value=topic.ref("arn"), description="Where alarms ring."),
         ),
-        variables=(_EMAIL,),
+        variables=(ALARM_EMAIL,),
     )
 
 
@@ -60,7 +60,7 @@ def _subscription(topic: Block) -> Block:
         "alarms",
         topic_arn=topic.ref("arn"),
         protocol="email",
-        endpoint=_EMAIL.ref,
+        endpoint=ALARM_EMAIL.ref,
         meta={"count": '${var.alarm_email == "" ? 0 : 1}'},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.stacks.aws_alarms import ALARM_EMAIL
 from infra.stacks.blocks import Variable, resource
 from infra.stacks.site import Part
 
@@ -11,12 +12,6 @@ if TYPE_CHECKING:
     from infra.declaration import PhaseConfig
     from infra.stacks.site import Site
 
-ALARM_EMAIL = Variable(
-    name="alarm_email",
-    kind="string",
-    description="Who is told of alarms; nobody when empty.",
-    default="",
-)
 _LIMIT = Variable(
     name="budget_usd",
     kind="number",

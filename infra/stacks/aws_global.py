@@ -18,8 +18,8 @@ from infra.stacks.aws_certificate import (
     naming,
 )
 from infra.stacks.aws_edge import HEALTH_PATH
-from infra.stacks.aws_tags import DEPLOYMENT, tags
-from infra.stacks.blocks import Output, Provider, Stack, data, resource
+from infra.stacks.aws_tags import DEPLOYMENT, provider
+from infra.stacks.blocks import Output, Stack, data, resource
 from infra.stacks.cdk import STATE_FILE
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from infra.stacks.blocks import Block
 
 REGION = "us-east-1"  # CloudFront takes certificates from no other
-PROVIDER_VERSION = "5.100.0"
 # Policies that AWS keeps under fixed ids: never cache; pass on all that the client sent, but Host.
 _NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 _ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -52,11 +51,7 @@ def global_stack(config: PhaseConfig) -> Stack | None:
     distribution = _distribution(config)
     return Stack(
         name=f"{config.phase}-global",
-        provider=Provider(
-            name="aws",
-            version=PROVIDER_VERSION,
-            arguments={"region": REGION, "default_tags": {"tags": dict(tags(config))}},
-        ),
+        provider=provider(config, REGION),
         blocks=(
             *states,
             *regions,

@@ -1,16 +1,17 @@
-"""The tags by which a deployment's things are found, priced and swept."""
+"""AWS's provider, and the tags by which a deployment's things are found, priced and swept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.stacks.blocks import Variable
+from infra.stacks.blocks import Provider, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.declaration import PhaseConfig
 
+PROVIDER_VERSION = "5.100.0"
 DEPLOYMENT = Variable(
     name="deployment",
     kind="string",
@@ -28,3 +29,12 @@ def tags(config: PhaseConfig) -> Mapping[str, str]:
         "qinfra_phase": config.phase.value,
         "managed_by": "qinfra",
     }
+
+
+def provider(config: PhaseConfig, region: str) -> Provider:
+    """Return the provider of a stack in a region, which tags all that it makes."""
+    return Provider(
+        name="aws",
+        version=PROVIDER_VERSION,
+        arguments={"region": region, "default_tags": {"tags": dict(tags(config))}},
+    )

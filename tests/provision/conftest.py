@@ -87,15 +87,21 @@ def processes_of(folder: DeploymentFolder) -> list[psutil.Process]:
 @pytest.fixture
 def prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run `qinfra prices` with data of its own, credentials that are none, and no configuration."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "GOOGLE_API_KEY"):
+    unreal_account(tmp_path, monkeypatch)
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    return lambda *arguments: CliRunner().invoke(main, ["prices", *arguments])
+
+
+def unreal_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give this process credentials that are none, and nothing of whoever runs the tests."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
-        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_DATA_HOME": str(folder / "data"),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_CONFIG_FILE": str(folder / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    return lambda *arguments: CliRunner().invoke(main, ["prices", *arguments])

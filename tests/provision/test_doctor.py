@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from provision.cli import main
 from provision.clouds.aws_preflight import IMAGE_PARAMETER
+from tests.provision.conftest import unreal_account
 from tests.provision.loopback import Handler, Loopback, Reply, answer, loopback, silent
 
 Doctor = Callable[..., Result]
@@ -26,17 +27,7 @@ Doctor = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
+    unreal_account(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

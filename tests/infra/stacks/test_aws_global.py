@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from infra.declaration import Phase
-from infra.stacks.aws_global import PROVIDER_VERSION, global_stack
+from infra.stacks.aws_global import global_stack
+from infra.stacks.aws_tags import PROVIDER_VERSION
 from infra.stacks.blocks import Block, Stack
 from provision.schemas import AWS
 from tests.infra.stacks.ground import config_of
