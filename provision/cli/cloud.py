@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from infra.errors import ConfigError
-from provision.cli.inputs import model_inputs, regions_named
+from provision.cli.inputs import model_inputs, model_options, regions_named
 from provision.cli.options import home_of, notice
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from infra.declaration import Phase
     from provision.costing import Costing
     from provision.fleet.ordering import Asked
+    from provision.fleet.record import FleetRecord
     from provision.planning import Tools
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
@@ -52,6 +53,39 @@ def home_option(command: Command) -> Command:
         envvar="QINFRA_HOME",
         help="Folder of all deployments; .qinfra or the settings' own.",
     )(command)
+
+
+def fleet_options(command: Command) -> Command:
+    """Add what finds a deployment in a cloud, its Terraform, and the model's options."""
+    for option in (
+        model_options,
+        home_option,
+        click.option("--terraform", help="The program; terraform or tofu on PATH when not given."),
+        click.option(
+            "--name", envvar="QINFRA_NAME", help="Deployment; the only one when not given."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def fleet_selected(flags: dict[str, Any]) -> tuple[DeploymentFolder, FleetRecord]:
+    """Return the deployment that the options of `fleet_options` are about.
+
+    Raises:
+        ConfigError: There is none, there are several, or it is not in a cloud.
+    """
+    from provision.fleet.record import load_fleet
+    from provision.state import select
+
+    folder = select(home_of(flags["home"], flags["config"]), flags["name"])
+    record = load_fleet(folder)
+    if record is None:
+        raise ConfigError(
+            f"deployment {folder.name} runs on this machine, not in a cloud",
+            hint="See `qinfra status`.",
+        )
+    return folder, record
 
 
 def asked_of(flags: dict[str, Any], deployment: str, phase: Phase) -> Asked:

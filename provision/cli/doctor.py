@@ -12,12 +12,9 @@ from provision.cli.inputs import model_inputs, model_options, regions_named
 from provision.cli.options import budget_option, json_option, notice, print_json
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from infra.declaration import PhaseConfig
     from infra.preflight import Finding
     from provision.costing import Costing
-    from provision.doctor import Check
 
 _SECONDS = Interval(0.1, 600)
 
@@ -40,12 +37,14 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     when one is refused, and under --strict when one is unknown.
     """
     from provision.doctor import findings_of
+    from provision.preflight import checks_of
     from provision.report.doctor import findings_document, render_findings, summary
 
     _SECONDS.check("--timeout", flags["timeout"])
     costing = _costing(flags)
     config = _declared(costing, flags)
-    checks = _checks(costing, config, flags["budget"], flags["timeout"])
+    cost = costing.priced(config)
+    checks = checks_of(config, cost, flags["budget"], flags["timeout"])
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:
         print_json(findings_document(config, findings))
@@ -69,20 +68,6 @@ def _declared(costing: Costing, flags: dict[str, Any]) -> PhaseConfig:
         raise ConfigError("doctor of which phase?", hint="For example `qinfra doctor --phase mvp`.")
     phase = phase_named(flags["phase"])
     return costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
-
-
-def _checks(
-    costing: Costing, config: PhaseConfig, budget: Decimal | None, timeout_seconds: float
-) -> list[Check]:
-    import os
-
-    from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import ThisMachine, bill_checks, google_checks
-
-    local = ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
-    if config.cloud == "aws":
-        return local + AwsAccount(config, timeout_seconds).checks()
-    return local + google_checks(config)
 
 
 def _judge(config: PhaseConfig, findings: tuple[Finding, ...], *, strict: bool) -> None:

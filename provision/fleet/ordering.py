@@ -95,3 +95,15 @@ def _resizes(asked: Asked, record: FleetRecord | None) -> tuple[Resize, ...]:
         if (each.role, each.region) not in replaced
     ]
     return (*kept, *asked.resizes)
+
+
+def order_on_record(record: FleetRecord, costing: Costing) -> Order:
+    """Return the order that a deployment was last brought to, whatever the model says today."""
+    return Order(
+        config=record.config,
+        cost=costing.priced(record.config),
+        values=record.values,
+        resizes=record.resizes,
+        before=record.applied,
+        before_cost=costing.priced(record.applied) if record.applied else None,
+    )
