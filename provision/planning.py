@@ -186,7 +186,12 @@ def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...
 
 
 def plan_stack(
-    written: Written, tools: Tools, *, catalogue: str = "", mode: Mode = "change"
+    written: Written,
+    tools: Tools,
+    *,
+    catalogue: str = "",
+    mode: Mode = "change",
+    refresh: bool = True,
 ) -> StackPlan:
     """Plan a stack, or say what it waits for.
 
@@ -202,7 +207,11 @@ def plan_stack(
     terraform.init()
     tools.say(f"{stack.name}: planning")
     planned = terraform.plan(
-        folder / PLAN_FILE, mode=mode, variables=written.values, catalogue=catalogue
+        folder / PLAN_FILE,
+        mode=mode,
+        variables=written.values,
+        catalogue=catalogue,
+        refresh=refresh,
     )
     return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
 

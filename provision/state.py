@@ -102,7 +102,7 @@ class DeploymentFolder:
     @property
     def stacks(self) -> Path:
         """Where Terraform keeps the stacks of a cloud; see `create_stacks`."""
-        return self.home.absolute() / _STACKS / self.name
+        return stacks_under(self.home) / self.name
 
     def node(self, name: str) -> Path:
         """The folder of one node."""
@@ -222,6 +222,11 @@ def _create_home(home: Path) -> None:
     ignore = home / ".gitignore"
     if not ignore.exists():
         write_atomically(ignore, "*\n", mode=0o644)
+
+
+def stacks_under(home: Path) -> Path:
+    """The folder of the stacks of all deployments."""
+    return home.absolute() / _STACKS
 
 
 def deployments(home: Path) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ _KEEP_DATABASE = Variable(
     kind="bool",
     description="Refuse to delete the database; set to false, and apply, to destroy it.",
     default=True,
+    protects=True,
 )
 
 

@@ -42,6 +42,7 @@ _KEEP_BALANCER = Variable(
     kind="bool",
     description="Refuse to delete the load balancer; set to false, and apply, to destroy it.",
     default=True,
+    protects=True,
 )
 
 

@@ -73,6 +73,7 @@ class Variable:
         default: Taken when nothing is said, so that no plan waits for an answer; empty text or
             list where there is nothing to take, for Terraform's JSON cannot say null.
         condition: An expression that must be true of it, with `problem` when it is not.
+        protects: Whether true of it keeps a cloud from deleting what a stack made.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Variable:
     condition: str = ""
     problem: str = ""
     sensitive: bool = False
+    protects: bool = False
 
     @property
     def ref(self) -> str:
@@ -125,6 +127,19 @@ class Stack:
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise QinfraError(f"stack {self.name}: {twice[0]} stands twice")
+
+    @property
+    def protections(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the variables that protect, each with the addresses of what it protects."""
+        return {
+            each.name: tuple(
+                block.address
+                for block in self.blocks
+                if each.ref in map(str, block.arguments.values())
+            )
+            for each in self.variables
+            if each.protects
+        }
 
     def of_kind(self, kind: str) -> tuple[Block, ...]:
         """Return the blocks of one type, in their order."""

@@ -48,6 +48,7 @@ _PROTECTION = Variable(
     kind="bool",
     description="Whether the cloud refuses to delete nodes",
     default=False,
+    protects=True,
 )
 
 # OS Login asks IAM who may log in, so no key lies in metadata; a node's host keys are read from

@@ -24,11 +24,17 @@ def command(
 ) -> None:
     """Show nodes, pipelines and the gateway.
 
-    Ends with 0 when every node is ready, 6 when some are, 5 when none is.
+    Ends with 0 when every node is ready, 6 when some are, 5 when none is. Of a deployment in a
+    cloud it shows the machines.
     """
     from provision.report.fleet import render_fleet
 
-    fleet = fleet_state(selected(name, config, home))
+    folder = selected(name, config, home)
+    if folder.fleet_file.exists():
+        from provision.cli.power import show_machines
+
+        ctx.exit(show_machines(folder, as_json=as_json))
+    fleet = fleet_state(folder)
     if as_json:
         print_json(fleet.to_document())
     else:

@@ -65,5 +65,8 @@ class Cloud(Protocol):
     def stop(self, machines: Sequence[Machine]) -> None:
         """Ask that machines stop, disks kept; their groups put no others in their place."""
 
+    def settle(self, machines: Sequence[Machine]) -> None:
+        """Let groups look after machines again that were started and now run."""
+
     def tagged(self, regions: Sequence[str]) -> tuple[Found, ...]:
         """Return all that carries the tag of any deployment of ours, in these regions."""

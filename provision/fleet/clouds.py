@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from infra.declaration import PhaseConfig
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 def cloud_for(config: PhaseConfig) -> Cloud:
     """Return the account of the cloud that a phase runs in; asks nothing yet."""
-    if config.cloud == "gcp":
+    return cloud_named(config.cloud)
+
+
+def cloud_named(name: Literal["aws", "gcp"]) -> Cloud:
+    """Return the account that the credentials in force belong to; asks nothing yet."""
+    if name == "gcp":
         from provision.clouds.gcp_fleet import GcpFleet
 
         return GcpFleet()

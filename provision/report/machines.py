@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from provision.report.table import table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.cost.standing import Standing
     from provision.clouds.cloud import Power
     from provision.fleet.making import Made
+    from provision.fleet.power import Saving
     from provision.fleet.record import FleetRecord
 
 _HEADER = ("NODE", "ROLE", "REGION", "ADDRESS", "PUBLIC", "HOST KEY", "ID")
@@ -56,7 +59,7 @@ def render_made(made: Made) -> str:
     return "\n\n".join(parts)
 
 
-def render_machines(record: FleetRecord, power: dict[str, Power] | None = None) -> str:
+def render_machines(record: FleetRecord, power: Mapping[str, Power] | None = None) -> str:
     """Return a row for each machine on record; with what each does, when that was asked."""
     header = (*_HEADER, "STATE") if power is not None else _HEADER
     rows = []
@@ -92,3 +95,27 @@ def _action(made: Made) -> str:
     if not made.agreed:
         return "refused"
     return "nothing" if made.plan.is_empty else "made"
+
+
+def saving_document(saving: Saving) -> dict[str, Any]:
+    """Return what stopping is worth."""
+    return {
+        "saved_usd_per_hour": str(saving.hourly_usd),
+        "saved_usd_per_month_nights_and_weekends": str(saving.nights_usd),
+        "goes_on_usd_per_hour": str(saving.goes_on_usd),
+        "reserved": saving.reserved,
+        "unpriced_lines": saving.unpriced,
+    }
+
+
+def render_saving(saving: Saving) -> str:
+    """Return what stopping saves, and what is paid on."""
+    goes_on = f"{saving.goes_on_usd:,.2f} USD an hour goes on, traffic as assumed"
+    if saving.reserved:
+        return f"saves nothing: reserved hours are paid whether they run or not; {goes_on}"
+    unpriced = f", without {saving.unpriced} unpriced lines" if saving.unpriced else ""
+    return (
+        f"saves {saving.hourly_usd:,.2f} USD an hour{unpriced}; {goes_on}\n"
+        f"stopped on nights and weekends (running 12 hours on 5 days) it saves "
+        f"{saving.nights_usd:,.2f} USD a month"
+    )

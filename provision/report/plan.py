@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from provision.report.cost import usd
 from provision.report.table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
     from provision.planning import PhasePlan, StackPlan
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 _SHOWN = 12
+_WEIGHTY = (
+    "aws_instance", "aws_autoscaling_group", "aws_db_instance",
+    "aws_elasticache_replication_group", "aws_lb", "aws_s3_bucket", "aws_kms_key",
+    "google_compute_instance",
+)  # fmt: skip
 
 
 def plan_document(plan: PhasePlan) -> dict[str, Any]:
@@ -75,6 +81,22 @@ def render_plan(plan: PhasePlan, *, coloured: bool = False) -> str:
             parts.append(f"\x1b[31m{text}\x1b[0m" if coloured else text)
     parts.append("\n".join(_effects(plan)))
     return "\n\n".join(parts)
+
+
+def render_losses(plans: Sequence[StackPlan]) -> str:
+    """Return a row for each stack that is to be destroyed, with what goes by kind."""
+    rows = []
+    for each in plans:
+        destroys = each.summary.destroys if each.summary else ()
+        kinds = Counter(address.split(".")[0] for address in destroys)
+        rows.append((each.name, str(sum(kinds.values())), _kinds(kinds)))
+    return table(("STACK", "DESTROY", "AMONG THEM"), rows)
+
+
+def _kinds(kinds: Counter[str]) -> str:
+    """Name what holds data or costs most: rules and tables go with what they belong to."""
+    told = [f"{kinds[kind]} {kind}" for kind in _WEIGHTY if kinds[kind]]
+    return ", ".join(told) or "-"
 
 
 def _row(each: StackPlan) -> tuple[str, ...]:
