@@ -167,6 +167,25 @@ class DeploymentFolder:
             return None
         return inventory.load(self.inventory_file)
 
+    def agents(self) -> Inventory:
+        """The nodes, of a deployment that has any.
+
+        Raises:
+            ConfigError: Its deploy was cut short, or made machines without agents, or the
+                inventory is damaged.
+        """
+        nodes = self.inventory()
+        if nodes is None and self.fleet_file.exists():
+            raise ConfigError(
+                f"deployment {self.name} has machines in a cloud, and no agents run on them yet",
+                hint=f"See `qinfra status --name {self.name}`.",
+            )
+        if nodes is None:
+            raise ConfigError(
+                f"the deploy of {self.name} was cut short", hint="Run `qinfra deploy` again."
+            )
+        return nodes
+
     def save_inventory(self, nodes: Inventory) -> None:
         """Put the nodes on record."""
         write_atomically(self.inventory_file, nodes.to_json())

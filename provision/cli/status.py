@@ -55,8 +55,8 @@ def fleet_state(folder: DeploymentFolder) -> FleetState:
     from provision.report.fleet import FleetState, node_states
     from provision.targets.local import LocalTarget
 
-    record, inventory = folder.deployment(), folder.inventory()
-    if record is None or inventory is None:
+    record, inventory = folder.deployment(), folder.agents()
+    if record is None:
         raise ConfigError(
             f"the deploy of {folder.name} was cut short", hint="Run `qinfra deploy` again."
         )

@@ -34,9 +34,10 @@ def held_by_all(stacks: Path, tools: Tools) -> frozenset[str]:
         try:
             texts |= held(terraform.state())
         except QinfraError as error:
+            kept = folder.parent.parent
             raise RemoteError(
-                f"the state of {folder.name} cannot be read, so nobody knows what it holds: {error}",
-                hint=f"Plan it again, or remove {folder.parent.parent} if it is of no use any more.",
+                f"the state of {folder.name} cannot be read, so what it holds is unknown: {error}",
+                hint=f"Plan it again, or remove {kept} if it is of no use any more.",
             ) from error
     return frozenset(texts)
 

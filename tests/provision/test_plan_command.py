@@ -98,11 +98,31 @@ def test_a_plan_says_what_is_made_and_what_it_costs(plan: Run, tmp_path: Path) -
 
 
 def test_a_plan_fits_one_screen(plan: Run) -> None:
-    text = plan("--phase", "mvp", *PINNED).stdout
-    assert len(text.splitlines()) <= 24
-    assert max(map(len, text.splitlines()[:-1])) <= 100
-    assert "a month     1,540.67 USD" in text
-    assert "terraform -chdir=" in text
+    result = plan("--phase", "mvp", *PINNED)
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 110
+    assert "a month     1,540.67 USD, bought reserved-1y-no" in lines
+    assert "quota       us-east-1: 24 vCPU of L-DB2E81BA, +24" in lines
+    assert (
+        "rollout     in batches of transformer 1+1, embedding 1+1, oracle 1, orchestrator 1"
+        in result.stdout
+    )
+    assert "qinfra deploy --phase mvp" in result.stderr
+
+
+def test_a_saved_plan_is_shown_again_as_long_as_it_holds(plan: Run, tmp_path: Path) -> None:
+    first = plan("--phase", "mvp", *PINNED)
+    again = plan("--phase", "mvp", "--saved", "--detailed-exitcode")
+    assert (again.exit_code, again.stdout) == (2, first.stdout)
+    (saved,) = (tmp_path / ".qinfra").rglob("plan.tfplan")
+    saved.write_bytes(saved.read_bytes() + b"\0")
+    changed = plan("--phase", "mvp", "--saved")
+    assert changed.exit_code == 3
+    assert "the plan's own file was changed" in changed.stderr
+    absent = plan("--phase", "mvp", "--saved", "--name", "other")
+    assert absent.exit_code == 2
+    assert "Hint: Run `qinfra plan`" in absent.stderr
 
 
 def test_a_plan_over_the_budget_ends_with_4(plan: Run) -> None:
