@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from provision.cli import main
 from tests.infra.stacks.terraforming import terraform
 
 Run = Callable[..., Result]
+SCHEMA = Path(__file__).parents[2] / "docs" / "plan.schema.json"
 PINNED = ("--var", "ami_id=ami-0123456789abcdef0")
 
 
@@ -85,6 +87,7 @@ def test_a_plan_says_what_is_made_and_what_it_costs(plan: Run, tmp_path: Path) -
     result = plan("--phase", "mvp", "--name", "mine", *PINNED, "--detailed-exitcode", "--json")
     assert result.exit_code == 2, result.stderr
     document = json.loads(result.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     (stack,) = document["stacks"]
     assert not document["nothing_to_do"]
     assert "aws_instance.transformer_2" in stack["summary"]["adds"]
