@@ -23,6 +23,7 @@ _SECONDS = Interval(0.1, 600)
 @click.option("--phase", help="demo, mvp, production or enterprise.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
+@click.option("--var", "variables", multiple=True, metavar="KEY=VALUE", help="Of the stacks.")
 @budget_option
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="For all checks together."
@@ -37,6 +38,7 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     when one is refused, and under --strict when one is unknown.
     """
     from provision.doctor import findings_of
+    from provision.planning import parse_values
     from provision.preflight import checks_of
     from provision.report.doctor import findings_document, render_findings, summary
 
@@ -44,7 +46,9 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     costing = _costing(flags)
     config = _declared(costing, flags)
     cost = costing.priced(config)
-    checks = checks_of(config, cost, flags["budget"], flags["timeout"])
+    checks = checks_of(
+        config, cost, flags["budget"], flags["timeout"], parse_values(flags["variables"])
+    )
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:
         print_json(findings_document(config, findings))

@@ -103,7 +103,7 @@ def _preflight(order: Order, budget: Decimal | None) -> None:
     from provision.report.doctor import render_findings, stopped, summary
 
     notice("checking what would stop it")
-    checks = checks_of(order.config, order.cost, budget, _PREFLIGHT_SECONDS)
+    checks = checks_of(order.config, order.cost, budget, _PREFLIGHT_SECONDS, order.values)
     findings = findings_of(checks, _PREFLIGHT_SECONDS, lambda _: None)
     if stops := stopping(findings, strict=False):
         notice(render_findings(stops))

@@ -46,10 +46,12 @@ class AwsAccount:
 
     Attributes:
         read_seconds: Longest wait for one answer.
+        ami_id: The image that is pinned; the newest of AWS's deep learning images when empty.
     """
 
     config: PhaseConfig
     read_seconds: float = _READ_SECONDS
+    ami_id: str = ""
 
     def checks(self) -> list[Check]:
         """Return every check of the account, and of each region of the phase."""
@@ -138,17 +140,20 @@ class AwsAccount:
 
     def image(self, region: str) -> Finding:
         """Return whether the image that the nodes start from is there."""
-        with told("ssm:GetParameter", absent=("ParameterNotFound",)):
-            client = self._client("ssm", region)
-            image = str(client.get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"])
+        image = self.ami_id or self._newest_image(region)
         with told("ec2:DescribeImages", absent=("InvalidAMIID.NotFound",)):
             images = self._client("ec2", region).describe_images(ImageIds=[image])["Images"]
         if not images or images[0].get("State", "available") != "available":
             raise PreflightError(
-                f"the Deep Learning AMI {image} cannot be used here",
-                hint="Choose another region with --region.",
+                f"the image {image} cannot be used here",
+                hint="Choose another region with --region, or image with --var ami_id=….",
             )
         return _ok("image", region, f"{image} {images[0].get('Name', '')}".rstrip())
+
+    def _newest_image(self, region: str) -> str:
+        with told("ssm:GetParameter", absent=("ParameterNotFound",)):
+            client = self._client("ssm", region)
+            return str(client.get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"])
 
     def _vcpus_in_use(self, region: str) -> int:
         client = self._client("ec2", region)
