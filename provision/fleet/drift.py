@@ -98,8 +98,16 @@ def _stack(each: Written, tools: Tools) -> tuple[Drift, ...]:
 
 
 def _fields(change: Mapping[str, Any]) -> tuple[Field, ...]:
+    """Name each attribute that differs once: AWS's `tags_all` repeats what `tags` says."""
     secret = (change.get("before_sensitive"), change.get("after_sensitive"))
-    return tuple(_differences("", change.get("before"), change.get("after"), secret))
+    found = tuple(_differences("", change.get("before"), change.get("after"), secret))
+    named = {each.path for each in found}
+    return tuple(
+        each
+        for each in found
+        if each.path.replace("tags_all", "tags", 1) not in named
+        or not each.path.startswith("tags_all")
+    )
 
 
 def _differences(

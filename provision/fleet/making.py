@@ -14,7 +14,7 @@ from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.fleet.states import addresses, groups_of
 from provision.lock import locked
 from provision.machines import machines_of
-from provision.planning import plan_phase, plan_stack, saved_plan, write_stacks
+from provision.planning import PLAN_FILE, plan_phase, plan_stack, saved_plan, write_stacks
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from provision.clouds.cloud import Cloud
     from provision.fleet.order import Order
     from provision.machines import Machine
-    from provision.planning import PhasePlan, StackPlan, Tools
+    from provision.planning import PhasePlan, StackPlan, Tools, Written
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
@@ -116,7 +116,11 @@ class _Making:
             for each in plan.stacks:
                 if each.summary is not None:
                     self._apply(each, plan.catalogue)
-            agreed = self._apply_waiting(plan)
+            written = write_stacks(self._order, self._folder.stacks, self._crew.tools)
+            agreed = self._apply_waiting(plan, written)
+            if agreed:
+                for one in written:
+                    self._settle(one)
         if not agreed:
             return Made(record=record, plan=plan, agreed=False)
         record = self._looked(replace(record, status="made", applied=record.config), plan.stacks)
@@ -158,14 +162,21 @@ class _Making:
         each.plan.unlink(missing_ok=True)  # it holds secrets in clear, and is of no use any more
         self._step("applied", stack=each.name)
 
-    def _apply_waiting(self, plan: PhasePlan) -> bool:
+    def _settle(self, each: Written) -> None:
+        """Take into the state what things became by each other, as a bucket by its policy.
+
+        Else the first look for drift would find all of it.
+        """
+        self._crew.tools.say(f"{each.stack.name}: settling the state")
+        terraform, plan = self._terraform(each.folder), each.folder / PLAN_FILE
+        terraform.plan(plan, mode="refresh-only", variables=each.values)
+        terraform.apply(verified(plan, each.folder, catalogue=""))
+        plan.unlink(missing_ok=True)
+
+    def _apply_waiting(self, plan: PhasePlan, written: Sequence[Written]) -> bool:
         """Plan and apply what had to wait for others; returns whether it was agreed to."""
-        if not plan.waiting:
-            return True
-        tools = self._crew.tools
-        written = write_stacks(self._order, self._folder.create_stacks(), tools)
         waited = [
-            plan_stack(each, tools, catalogue=plan.catalogue)
+            plan_stack(each, self._crew.tools, catalogue=plan.catalogue)
             for each in written
             if each.stack.name in plan.waiting
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 
 from tests.simulated_aws.server import server
 
@@ -12,8 +13,6 @@ parser.add_argument("--port", type=int, default=0, help="A free one when not giv
 port = parser.parse_args().port
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 listening = server(port)
-print(f"http://127.0.0.1:{listening.server_port}", flush=True)
-try:
-    listening.serve_forever()
-except KeyboardInterrupt:
-    pass
+sys.stdout.write(f"http://127.0.0.1:{listening.server_port}\n")
+sys.stdout.flush()
+listening.serve_forever()

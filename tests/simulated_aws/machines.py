@@ -6,8 +6,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from moto.core.types import Base64EncodedString
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
@@ -30,7 +30,19 @@ def fill() -> None:
             dict.__setitem__(self, IMAGE_PARAMETER, [_image(self.account_id)])
         check(self, key)
 
+    run = EC2Response.run_instances
+
+    def run_instances(self: Any) -> Any:
+        """Let a machine stand in its placement group, and wear the groups of its interface."""
+        answer = run(self)
+        for instance in answer.result.instances:
+            instance.placement.group_name = self._get_param("Placement.GroupName") or ""
+            if not instance.security_groups:
+                instance.security_groups = list(instance.nics[0].group_set)
+        return answer
+
     ParameterDict._check_loading_status = check_loading_status
+    EC2Response.run_instances = run_instances
     EC2Response.create_placement_group = _create_group
     EC2Response.describe_placement_groups = _describe_groups
     EC2Response.delete_placement_group = _delete_group

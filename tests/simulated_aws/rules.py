@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.models.security_groups import SecurityGroupRule
 
 
 def fill() -> None:
-    """Keep the description of a rule whose source is a group."""
-    add = SecurityGroupBackend._add_source_group
-
-    def add_source_group(self: Any, source_groups: Any, vpc_id: str | None) -> Any:
-        added = add(self, source_groups, vpc_id)
-        for given, kept in zip(source_groups or [], added, strict=True):
-            if given.get("Description"):
-                kept["Description"] = given["Description"]
-        return added
-
-    SecurityGroupBackend._add_source_group = add_source_group  # type: ignore[method-assign]
+    """Tell the description of a rule whose source is a group, which moto keeps and does not."""
     SecurityGroupRule.description = property(_description)  # type: ignore[assignment]
 
 

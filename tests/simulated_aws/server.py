@@ -48,7 +48,7 @@ class OneAtATime:
         status, headers = told
         if status.startswith("500"):
             asked = environ.get("HTTP_X_AMZ_TARGET") or environ.get("PATH_INFO")
-            print(f"lacking: {environ['REQUEST_METHOD']} {asked}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"lacking: {environ['REQUEST_METHOD']} {asked}\n")
             status = "400 Bad Request"
         start_response(status, headers)
         return [body]

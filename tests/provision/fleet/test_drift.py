@@ -52,6 +52,12 @@ def test_another_notation_is_no_drift(before: Any, after: Any) -> None:
     assert drifts("s", document(before, after)) == ()
 
 
+def test_a_tag_is_named_once() -> None:
+    before = {"tags": {"a": "1"}, "tags_all": {"a": "1", "ours": "x"}}
+    after = {"tags": {"a": "2"}, "tags_all": {"a": "2", "ours": "y"}}
+    assert [each.path for each in fields(before, after)] == ["tags.a", "tags_all.ours"]
+
+
 def test_zero_and_false_are_values() -> None:
     assert [each.path for each in fields({"a": 0, "b": False}, {"a": 1, "b": True})] == ["a", "b"]
     assert [each.after for each in fields({"a": True}, {"a": False})] == ["False"]
