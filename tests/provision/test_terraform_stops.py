@@ -164,12 +164,15 @@ def end_sleepers(folder: Path) -> None:
 
 
 @needs_terraform
-def test_a_killed_toolkit_leaves_no_terraform_and_no_lock(tmp_path: Path) -> None:
+def test_a_killed_toolkit_leaves_terraform_to_end_by_itself(tmp_path: Path) -> None:
     made = Stacked(tmp_path, three_in_a_row())
     made.plan()
     with applying_elsewhere(made) as other:
         other.kill()
         other.wait()
+        with pytest.raises(StateLocked):
+            made.plan()
+        end_sleepers(tmp_path)
         assert wait_for(lambda: not terraform_in(tmp_path), timeout_seconds=10)
     assert not made.lock_file.exists()
     assert_goes_on(made)

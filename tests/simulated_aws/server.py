@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterable
@@ -27,7 +28,8 @@ GAPS = (budgets, elasticache, machines, quotas, rules, templates)
 class OneAtATime:
     """Serves a request at a time, for moto's stores have no locks.
 
-    What moto lacks is refused with 400: at 500 Terraform's provider tries again for minutes.
+    What moto lacks is refused with 400: at 500 Terraform's provider tries again for minutes. Who
+    has hung up while waiting for a turn is not served, as AWS would have served it before.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,9 @@ class OneAtATime:
             told[:] = [status, headers]
 
         with self._turn:
+            if _has_hung_up(environ["werkzeug.socket"]):
+                start_response("503 Service Unavailable", [])
+                return []
             answer = self._moto(environ, keep)
             body = b"".join(answer)
             if hasattr(answer, "close"):
@@ -52,6 +57,15 @@ class OneAtATime:
             status = "400 Bad Request"
         start_response(status, headers)
         return [body]
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def server(port: int = 0) -> BaseWSGIServer:
