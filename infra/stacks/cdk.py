@@ -79,7 +79,7 @@ def _core() -> Any:
 
 @contextmanager
 def _node_options() -> Iterator[None]:
-    """Give our options to Node.js, which importing the CDK starts; the user's own come last and win."""
+    """Give our options to Node.js, which importing the CDK starts; the user's come last and win."""
     before = os.environ.get("NODE_OPTIONS")
     os.environ["NODE_OPTIONS"] = f"{NODE_OPTIONS} {before}" if before else NODE_OPTIONS
     try:
