@@ -18,15 +18,15 @@ class Footprint:
     """One run of a process and its children.
 
     Attributes:
-        pss_bytes: The most they held at once, a page that several map counted once (proportional
-            set size): what the machine has less of. Other processes of the same program, had they
-            run beside, would share in it.
-        rss_bytes: The most of their resident sizes added up, where such a page counts for each:
-            the CDK runs two processes of Node.js, so its program counts twice.
+        resident_bytes: The most they held at once, where a file's pages that several map count
+            once: what the machine has less of. The CDK runs two processes of one Node.js. The
+            kernel's own proportional set size says the same only while nobody else on the machine
+            runs a program of theirs, for it divides with strangers too.
+        rss_bytes: The most of their resident sizes added up, where such pages count each time.
     """
 
     seconds: float
-    pss_bytes: int
+    resident_bytes: int
     rss_bytes: int
 
 
@@ -38,31 +38,37 @@ def footprint(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> 
     """
     started = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=environ)
-    watched, pss, rss = psutil.Process(process.pid), 0, 0
+    watched, most, rss = psutil.Process(process.pid), 0, 0
     while process.poll() is None:
-        shared, resident = _memory(watched)
-        pss, rss = max(pss, shared), max(rss, resident)
+        resident, added_up = _memory(watched)
+        most, rss = max(most, resident), max(rss, added_up)
         time.sleep(_SAMPLE_SECONDS)
     if process.returncode:
         raise RuntimeError(argv)
-    return Footprint(seconds=time.perf_counter() - started, pss_bytes=pss, rss_bytes=rss)
+    seconds = time.perf_counter() - started
+    return Footprint(seconds=seconds, resident_bytes=most, rss_bytes=rss)
 
 
 def summary(name: str, runs: Sequence[Footprint]) -> dict[str, float]:
     """Return the median time, and the most memory of any run."""
     return {
         f"{name}_seconds": statistics.median(run.seconds for run in runs),
-        f"{name}_mib": max(run.pss_bytes for run in runs) / 2**20,
+        f"{name}_mib": max(run.resident_bytes for run in runs) / 2**20,
         f"{name}_rss_mib": max(run.rss_bytes for run in runs) / 2**20,
     }
 
 
 def _memory(process: psutil.Process) -> tuple[int, int]:
-    pss = rss = 0
+    """Return what they hold now: shared pages once, and each time."""
+    private = rss = 0
+    shared: dict[str, int] = {}
     try:
         for each in (process, *process.children(recursive=True)):
-            held = each.memory_full_info()
-            pss, rss = pss + held.pss, rss + held.rss
+            for mapped in each.memory_maps():
+                private += mapped.private_clean + mapped.private_dirty
+                rss += mapped.rss
+                pages = mapped.shared_clean + mapped.shared_dirty
+                shared[mapped.path] = max(shared.get(mapped.path, 0), pages)
     except psutil.Error:  # one ended meanwhile
-        return pss, rss
-    return pss, rss
+        pass
+    return private + sum(shared.values()), rss

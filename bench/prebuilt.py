@@ -23,6 +23,7 @@ from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.declaration import Phase
 from infra.phases import PhaseWishes, phase_config
+from infra.stacks.blocks import Stack
 from infra.stacks.cdk import JSON_FILE
 from infra.stacks.phases import stacks_of
 
@@ -58,7 +59,7 @@ def measure() -> dict[str, float]:
     return figures | found
 
 
-def _stacks() -> tuple[object, ...]:
+def _stacks() -> tuple[Stack, ...]:
     return stacks_of(phase_config(Phase.MVP, GUIDE_NETWORK, Assumptions(), PhaseWishes()))
 
 
@@ -83,5 +84,5 @@ def _agreement(root: Path) -> dict[str, float]:
         counts["values_compared"] += values(ours)
         for each in differences(ours, theirs):
             counts["spelt_differently" if each.how == "spelling" else "different"] += 1
-            console.print(str(each), markup=False, highlight=False)
+            console.print(str(each), markup=False, highlight=False, soft_wrap=True)
     return counts

@@ -103,8 +103,9 @@ def _cloud() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen((*SERVER, "--port", str(port)), **quiet) as server:
+    argv = (*SERVER, "--port", str(port))
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(argv, stdout=nowhere, stderr=nowhere) as server:
         try:
             _await(server, port)
             yield f"http://127.0.0.1:{port}"
