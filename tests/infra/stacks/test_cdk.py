@@ -112,6 +112,23 @@ def test_without_node_the_error_says_so(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_node_starts_with_little_room_and_the_users_own_options(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text(f'#!/bin/sh\nprintf %s "$NODE_OPTIONS" > {tmp_path}/seen\nexec node "$@"\n')
+    node.chmod(0o755)
+    code = (
+        "import os\nfrom pathlib import Path\nfrom infra.stacks.cdk import synthesise\n"
+        f"synthesise([], Path('{tmp_path}/out'))\nprint(os.environ['NODE_OPTIONS'])"
+    )
+    own = "--max-semi-space-size=2 --no-warnings"
+    environ = {**os.environ, "JSII_NODE": str(node), "NODE_OPTIONS": own}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == own
+    assert (tmp_path / "seen").read_text() == f"--max-semi-space-size=1 {own}"
+
+
 def test_another_cdk_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QINFRA_CDK", "cdkx")
     with pytest.raises(ConfigError, match="must be one of cdktf, cdktn"):
