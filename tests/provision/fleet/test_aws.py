@@ -56,7 +56,7 @@ def test_without_a_person_it_asks_for_yes_and_makes_nothing(operator: Operator, 
 
 
 def test_an_interrupted_deploy_says_what_stands_and_what_that_costs(operator: Operator) -> None:
-    said = operator.interrupts(*DEPLOY, when=" 20/79 ", with_signal=signal.SIGINT)
+    said = operator.interrupts(*DEPLOY, when=" still creating ", with_signal=signal.SIGINT)
     assert "until the state is written and its lock free" in said
     assert "resources stand" in said
     assert "USD an hour" in said
@@ -64,17 +64,15 @@ def test_an_interrupted_deploy_says_what_stands_and_what_that_costs(operator: Op
     assert "to undo:   qinfra destroy --name mvp" in said
 
 
-def test_one_that_is_killed_leaves_a_state_that_is_locked_and_then_free(
+def test_one_that_is_killed_leaves_terraform_to_end_and_to_free_its_state(
     operator: Operator,
 ) -> None:
-    """Terraform goes on for itself when qinfra is killed; until it has ended, nobody else may."""
     operator.interrupts(*DEPLOY, when=" created in ", with_signal=signal.SIGKILL)
-    locked = operator.types(*DEPLOY, code=3)
-    assert "locked by" in locked.stderr
-    assert "force-unlock" in locked.stderr
     state = operator.folder / ".qinfra" / ".stacks" / "mvp" / "stacks" / "mvp-us-east-1"
+    lock = state / ".terraform.tfstate.lock.info"
+    assert lock.exists()
     ends_at = time.monotonic() + 300
-    while (state / ".terraform.tfstate.lock.info").exists():
+    while lock.exists():
         assert time.monotonic() < ends_at
         time.sleep(1)
 
