@@ -30,6 +30,9 @@ _SECONDS = Interval(0.1, 600)
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="For all checks together."
 )
+@click.option(
+    "--name", envvar="QINFRA_NAME", help="Deployment whose own machines are not in its way."
+)
 @click.option("--strict", is_flag=True, help="Refuse what is unknown as well.")
 @model_options
 @json_option
@@ -45,7 +48,8 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     _SECONDS.check("--timeout", flags["timeout"])
     costing = _costing(flags)
     config = _declared(costing, flags)
-    checks = _checks(costing, config, flags["budget"], flags["timeout"])
+    checks = _local_checks(costing, config, flags["budget"])
+    checks += _cloud_checks(config, flags["timeout"], flags["name"] or "")
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:
         print_json(findings_document(config, findings))
@@ -71,18 +75,23 @@ def _declared(costing: Costing, flags: dict[str, Any]) -> PhaseConfig:
     return costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
 
 
-def _checks(
-    costing: Costing, config: PhaseConfig, budget: Decimal | None, timeout_seconds: float
-) -> list[Check]:
+def _local_checks(costing: Costing, config: PhaseConfig, budget: Decimal | None) -> list[Check]:
     import os
 
-    from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import ThisMachine, bill_checks, google_checks
+    from provision.local_preflight import ThisMachine, bill_checks
 
-    local = ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
-    if config.cloud == "aws":
-        return local + AwsAccount(config, timeout_seconds).checks()
-    return local + google_checks(config)
+    return ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
+
+
+def _cloud_checks(config: PhaseConfig, timeout_seconds: float, deployment: str) -> list[Check]:
+    from provision.clouds.aws_client import READ_SECONDS, Clients
+    from provision.clouds.aws_preflight import AwsAccount
+    from provision.local_preflight import google_checks
+
+    if config.cloud != "aws":
+        return google_checks(config)
+    clients = Clients(min(READ_SECONDS, timeout_seconds))
+    return AwsAccount(config, clients, deployment).checks()
 
 
 def _judge(config: PhaseConfig, findings: tuple[Finding, ...], *, strict: bool) -> None:
