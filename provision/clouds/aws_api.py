@@ -204,6 +204,7 @@ def _told(source: str, region: str) -> Iterator[None]:
     """Say what went wrong in words."""
     with installed(source):
         from botocore import exceptions
+        from botocore.parsers import ResponseParserError
     where = f"{source} {region}"
     try:
         with installed(source):
@@ -214,7 +215,7 @@ def _told(source: str, region: str) -> Iterator[None]:
         if error.response.get("Error", {}).get("Code") in _REFUSALS:
             raise _unauthorised(where, error) from error
         raise RemoteError(f"{where}: {_line(error)}") from error
-    except exceptions.BotoCoreError as error:
+    except (exceptions.BotoCoreError, ResponseParserError) as error:
         raise RemoteError(f"{where}: {_line(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RemoteError(f"{where}: an answer that makes no sense: {error!r}") from error

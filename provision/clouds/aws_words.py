@@ -48,6 +48,7 @@ def told(action: str, *, absent: Collection[str] = ()) -> Iterator[None]:
     """
     with installed(action):
         from botocore import exceptions
+        from botocore.parsers import ResponseParserError
     try:
         with installed(action):
             yield
@@ -58,8 +59,15 @@ def told(action: str, *, absent: Collection[str] = ()) -> Iterator[None]:
     except exceptions.BotoCoreError as error:
         hint = "See whether this machine reaches AWS."
         raise RemoteError(f"{action}: {line(error)}", hint=hint) from error
+    except ResponseParserError as error:
+        raise RemoteError(f"{action}: an answer that makes no sense: {line(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RemoteError(f"{action}: an answer that makes no sense: {error!r}") from error
+
+
+def at(action: str, region: str) -> str:
+    """Return an action with its region, for `told`."""
+    return f"{action} in {region}"
 
 
 def credentials_missing() -> tuple[type[Exception], ...]:
