@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,26 +15,43 @@ if TYPE_CHECKING:
     from provision.doctor import Check
 
 
-def checks_of(
-    config: PhaseConfig,
-    cost: CostReport,
-    budget: Decimal | None,
-    timeout_seconds: float,
-    values: Mapping[str, object],
-) -> list[Check]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is to be deployed.
+
+    Attributes:
+        cost: Of the configuration.
+        deployment: Its name; what its machines use already, it may use. Empty for a new one.
+        values: Of the stacks' variables, as far as they are given.
+    """
+
+    config: PhaseConfig
+    cost: CostReport
+    deployment: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def checks_of(subject: Subject, budget: Decimal | None, timeout_seconds: float) -> list[Check]:
     """Return every check of a phase.
 
     Args:
-        config: The phase.
-        cost: Of the same.
+        subject: What is to be deployed.
         budget: Most that a month may cost; None without one.
         timeout_seconds: Longest wait for one answer.
-        values: Of the stacks' variables, as far as they are given.
     """
-    from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import ThisMachine, bill_checks, google_checks
+    from provision.local_preflight import ThisMachine, bill_checks
 
-    local = ThisMachine(os.environ).checks() + bill_checks(cost, budget)
-    if config.cloud == "aws":
-        return local + AwsAccount(config, timeout_seconds, str(values.get("ami_id", ""))).checks()
-    return local + google_checks(config)
+    local = ThisMachine(os.environ).checks() + bill_checks(subject.cost, budget)
+    return local + _cloud_checks(subject, timeout_seconds)
+
+
+def _cloud_checks(subject: Subject, timeout_seconds: float) -> list[Check]:
+    from provision.clouds.aws_client import READ_SECONDS, Clients
+    from provision.clouds.aws_preflight import AwsAccount
+    from provision.local_preflight import google_checks
+
+    if subject.config.cloud != "aws":
+        return google_checks(subject.config)
+    clients = Clients(min(READ_SECONDS, timeout_seconds))
+    pinned = str(subject.values.get("ami_id", ""))
+    return AwsAccount(subject.config, clients, subject.deployment, pinned).checks()

@@ -28,6 +28,9 @@ _SECONDS = Interval(0.1, 600)
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="For all checks together."
 )
+@click.option(
+    "--name", envvar="QINFRA_NAME", help="Deployment whose own machines are not in its way."
+)
 @click.option("--strict", is_flag=True, help="Refuse what is unknown as well.")
 @model_options
 @json_option
@@ -39,15 +42,21 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     """
     from provision.doctor import findings_of
     from provision.planning import parse_values
-    from provision.preflight import checks_of
+    from provision.preflight import Subject, checks_of
     from provision.report.doctor import findings_document, render_findings, summary
 
     _SECONDS.check("--timeout", flags["timeout"])
     costing = _costing(flags)
     config = _declared(costing, flags)
-    cost = costing.priced(config)
     checks = checks_of(
-        config, cost, flags["budget"], flags["timeout"], parse_values(flags["variables"])
+        Subject(
+            config=config,
+            cost=costing.priced(config),
+            deployment=flags["name"] or "",
+            values=parse_values(flags["variables"]),
+        ),
+        flags["budget"],
+        flags["timeout"],
     )
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:

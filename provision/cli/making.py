@@ -71,7 +71,7 @@ def bring_about(folder: DeploymentFolder, order: Order, flags: dict[str, Any]) -
     from provision.fleet.making import Crew, make
     from provision.fleet.record import load_fleet
 
-    _preflight(order, flags["budget"])
+    _preflight(order, folder.name, flags["budget"])
     resume = f"qinfra deploy --phase {order.config.phase} --name {folder.name} --skip-rollout"
     crew = Crew(
         tools=tools_of(flags["terraform"]),
@@ -91,7 +91,7 @@ def bring_about(folder: DeploymentFolder, order: Order, flags: dict[str, Any]) -
         raise
 
 
-def _preflight(order: Order, budget: Decimal | None) -> None:
+def _preflight(order: Order, deployment: str, budget: Decimal | None) -> None:
     """Ask the doctor's questions; what is unknown does not stop, what is refused does.
 
     Raises:
@@ -99,11 +99,14 @@ def _preflight(order: Order, budget: Decimal | None) -> None:
     """
     from infra.preflight import Answer, stopping
     from provision.doctor import findings_of
-    from provision.preflight import checks_of
+    from provision.preflight import Subject, checks_of
     from provision.report.doctor import render_findings, stopped, summary
 
     notice("checking what would stop it")
-    checks = checks_of(order.config, order.cost, budget, _PREFLIGHT_SECONDS, order.values)
+    subject = Subject(
+        config=order.config, cost=order.cost, deployment=deployment, values=order.values
+    )
+    checks = checks_of(subject, budget, _PREFLIGHT_SECONDS)
     findings = findings_of(checks, _PREFLIGHT_SECONDS, lambda _: None)
     if stops := stopping(findings, strict=False):
         notice(render_findings(stops))

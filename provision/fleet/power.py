@@ -89,7 +89,7 @@ def start_all(
     """
     cloud.start(machines)
     _settled(cloud, machines, Power.RUNNING, say, timeout_seconds)
-    cloud.settle(machines)
+    cloud.settle(machines, timeout_seconds)
 
 
 def _settled(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import RemoteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _GROUP_NAMES = "scaling_groups"
 
@@ -33,22 +33,6 @@ def addresses(state: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(each["address"]) for each in resources(state))
 
 
-def held(state: Mapping[str, Any]) -> frozenset[str]:
-    """Return every text in the attributes of what a state holds: ids and names are among them."""
-    return frozenset(text for each in resources(state) for text in _texts(each.get("values")))
-
-
 def groups_of(outputs: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of the scaling groups by role, of a stack's outputs."""
     return {str(role): str(name) for role, name in outputs.get(_GROUP_NAMES, {}).items()}
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.errors import QinfraError, RemoteError
-from provision.fleet.states import held
+from provision.sweep import ids_in
 from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _WORKING_FOLDER = ".terraform"
 
 
 def held_by_all(stacks: Path, tools: Tools) -> frozenset[str]:
-    """Return every text in the states of every deployment under a folder.
+    """Return every id in the states of every deployment under a folder.
 
     Args:
         stacks: With a folder for each deployment; it need not be there.
@@ -27,19 +27,19 @@ def held_by_all(stacks: Path, tools: Tools) -> frozenset[str]:
     Raises:
         RemoteError: A state cannot be read: then nobody can say what it holds.
     """
-    texts: set[str] = set()
+    ids: set[str] = set()
     for folder in _initialised(stacks):
         tools.say(f"reading the state of {folder.parent.parent.name}: {folder.name}")
         terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
         try:
-            texts |= held(terraform.state())
+            ids |= ids_in(terraform.state())
         except QinfraError as error:
             kept = folder.parent.parent
             raise RemoteError(
                 f"the state of {folder.name} cannot be read, so what it holds is unknown: {error}",
                 hint=f"Plan it again, or remove {kept} if it is of no use any more.",
             ) from error
-    return frozenset(texts)
+    return frozenset(ids)
 
 
 def _initialised(stacks: Path) -> Iterator[Path]:

@@ -246,10 +246,20 @@ def test_running_machines_of_the_family_are_in_use(
 ) -> None:
     client = boto3.client("ec2", region_name="us-west-2", endpoint_url=moto)
     image = client.describe_images(MaxResults=5)["Images"][0]["ImageId"]
-    for machine, count in (("g4dn.xlarge", 2), ("g4dn.2xlarge", 1), ("m5.large", 3)):
-        client.run_instances(ImageId=image, InstanceType=machine, MinCount=count, MaxCount=count)
-    found = rows(doctor("--phase", "mvp", "--region", "us-west-2", "--json"))
-    assert found["quota L-DB2E81BA"]["have"] == 64 - 2 * 4 - 8
+    for machine, count, owner in (
+        ("g4dn.xlarge", 2, "mine"),
+        ("g4dn.2xlarge", 1, "another"),
+        ("m5.large", 3, "another"),
+    ):
+        tags = [{"Key": "qinfra_deployment", "Value": owner}]
+        client.run_instances(
+            ImageId=image, InstanceType=machine, MinCount=count, MaxCount=count,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )  # fmt: skip
+    asked = ("--phase", "mvp", "--region", "us-west-2", "--json")
+    assert rows(doctor(*asked))["quota L-DB2E81BA"]["have"] == 64 - 2 * 4 - 8
+    # A deployment's own machines leave room for what takes their place.
+    assert rows(doctor(*asked, "--name", "mine"))["quota L-DB2E81BA"]["have"] == 64 - 8
 
 
 def test_the_demo_says_honestly_that_google_was_not_asked(doctor: Doctor) -> None:
