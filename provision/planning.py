@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.backend import LOCAL, States
 from infra.domain import unknown
 from infra.errors import ConfigError
 from infra.stacks.cdk import synthesise
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from infra.backend import Backend
     from infra.cost.estimate import CostReport
     from infra.declaration import PhaseConfig
     from infra.stacks.blocks import Stack
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from provision.terraform.plan import PlanSummary
 
 PLAN_FILE = "plan.tfplan"
-_STATES = "terraform_remote_state"
+_DATA_FOLDER = ".terraform"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class StackPlan:
     Attributes:
         folder: Of the stack, with its saved plan.
         summary: None when it cannot be planned yet.
-        waits_for: States it reads, of stacks that have not been applied.
+        waits_for: Stacks whose outputs it reads, and that have not been applied.
     """
 
     name: str
@@ -64,12 +66,14 @@ class Tools:
         environ: The user's, with the credentials.
         on_event: Told what Terraform says.
         say: Told which step begins.
+        backend: Where the states are.
     """
 
     binary: Binary
     environ: Mapping[str, str]
     on_event: Callable[[Event], object]
     say: Callable[[str], object]
+    backend: Backend = LOCAL
 
 
 def plan_phase(
@@ -96,7 +100,7 @@ def plan_phase(
     stacks = stacks_of(config)
     _known(values, stacks)
     tools.say(f"writing {len(stacks)} stacks to {folder}")
-    files = synthesise(stacks, folder)
+    files = synthesise(stacks, folder, States(backend=tools.backend, deployment=folder.name))
     plans = tuple(
         _plan(stack, file.parent, {"deployment": folder.name, **values}, tools)
         for stack, file in zip(stacks, files, strict=True)
@@ -136,7 +140,7 @@ def _known(values: Mapping[str, object], stacks: tuple[Stack, ...]) -> None:
 
 
 def _plan(stack: Stack, folder: Path, values: Mapping[str, object], tools: Tools) -> StackPlan:
-    missing = tuple(state for state in _states_read(stack) if not (folder / state).exists())
+    missing = tuple(name for name in stack.reads if not _applied(folder.parent / name, tools))
     if missing:
         return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
     mine = {variable.name for variable in stack.variables}
@@ -151,9 +155,9 @@ def _plan(stack: Stack, folder: Path, values: Mapping[str, object], tools: Tools
     return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
 
 
-def _states_read(stack: Stack) -> tuple[str, ...]:
-    return tuple(
-        str(block.arguments["config"]["path"])
-        for block in stack.of_kind(_STATES)
-        if block.mode == "data"
-    )
+def _applied(folder: Path, tools: Tools) -> bool:
+    """Return whether a stack has outputs to read, wherever its state is."""
+    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    if not (folder / _DATA_FOLDER).is_dir():
+        terraform.init()
+    return bool(terraform.output())

@@ -10,6 +10,7 @@ import click
 
 from provision.cli.inputs import model_inputs, model_options, regions_named
 from provision.cli.options import budget_option, home_of, json_option, notice, print_json
+from provision.settings import settings_of
 
 if TYPE_CHECKING:
     from provision.planning import PhasePlan
@@ -62,6 +63,7 @@ def _planned(flags: dict[str, Any]) -> PhasePlan:
     from provision.terraform.binary import find_binary
 
     home = home_of(flags.pop("home"), flags["config"])
+    backend = settings_of(flags["config"]).state.place
     costing = Costing(inputs=model_inputs(flags), book=load_prices())
     phase = phase_named(flags["phase"])
     config = costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
@@ -72,5 +74,6 @@ def _planned(flags: dict[str, Any]) -> PhasePlan:
         environ=os.environ,
         on_event=lambda _: None,
         say=notice,
+        backend=backend,
     )
     return plan_phase(config, costing.priced(config), deployment.create_stacks(), values, tools)
