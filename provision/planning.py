@@ -108,6 +108,22 @@ def plan_phase(
     return PhasePlan(deployment=folder.name, stacks=plans, cost=cost)
 
 
+def is_applied(folder: Path, tools: Tools) -> bool:
+    """Return whether a stack has outputs for others to read, wherever its state is.
+
+    Args:
+        folder: The stack's.
+        tools: Terraform, which is asked.
+
+    Raises:
+        PreflightError: The backend cannot be reached.
+    """
+    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    if not (folder / _DATA_FOLDER).is_dir():
+        terraform.init()
+    return bool(terraform.output())
+
+
 def parse_values(pairs: Iterable[str]) -> dict[str, object]:
     """Return the variables of `KEY=VALUE` flags; true, false and numbers as what they are.
 
@@ -140,7 +156,7 @@ def _known(values: Mapping[str, object], stacks: tuple[Stack, ...]) -> None:
 
 
 def _plan(stack: Stack, folder: Path, values: Mapping[str, object], tools: Tools) -> StackPlan:
-    missing = tuple(name for name in stack.reads if not _applied(folder.parent / name, tools))
+    missing = tuple(name for name in stack.reads if not is_applied(folder.parent / name, tools))
     if missing:
         return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
     mine = {variable.name for variable in stack.variables}
@@ -153,11 +169,3 @@ def _plan(stack: Stack, folder: Path, values: Mapping[str, object], tools: Tools
         variables={name: value for name, value in values.items() if name in mine},
     )
     return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
-
-
-def _applied(folder: Path, tools: Tools) -> bool:
-    """Return whether a stack has outputs to read, wherever its state is."""
-    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
-    if not (folder / _DATA_FOLDER).is_dir():
-        terraform.init()
-    return bool(terraform.output())

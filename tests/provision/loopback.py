@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_POST = do_GET  # noqa: N815 - as the base class names it
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - as the base class names them
 
     def log_message(self, *arguments: object) -> None:
         del arguments
