@@ -85,11 +85,11 @@ def _encrypted(_: Answer, __: Place) -> Answer:
     return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
 
-def _statements(found: Answer) -> list[Answer]:
-    """Return all statements of a policy but ours."""
-    statements = json.loads(found.get("Policy", "{}")).get("Statement", [])
-    listed = [statements] if isinstance(statements, dict) else statements
-    return [each for each in listed if each.get("Sid") != _TLS_ONLY]
+def _policy(found: Answer) -> tuple[dict[str, Any], list[Answer]]:
+    """Return a policy, and its statements, of which S3 takes a single one without a list too."""
+    policy: dict[str, Any] = json.loads(found.get("Policy", "{}"))
+    statements = policy.get("Statement", [])
+    return policy, [statements] if isinstance(statements, dict) else statements
 
 
 def _tls_only(place: Place) -> Answer:
@@ -104,12 +104,15 @@ def _tls_only(place: Place) -> Answer:
 
 
 def _refuses_plain(found: Answer, place: Place) -> bool:
-    return _tls_only(place) in json.loads(found.get("Policy", "{}")).get("Statement", [])
+    _, statements = _policy(found)
+    return _tls_only(place) in statements
 
 
 def _refusing_plain(found: Answer, place: Place) -> Answer:
-    statements = [*_statements(found), _tls_only(place)]
-    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+    policy, statements = _policy(found)
+    others = [each for each in statements if each.get("Sid") != _TLS_ONLY]
+    policy = {"Version": "2012-10-17", **policy, "Statement": [*others, _tls_only(place)]}
+    return {"Policy": json.dumps(policy)}
 
 
 def _is_tidied(found: Answer, _: Place) -> bool:
