@@ -118,4 +118,4 @@ def _confirmed(bucket: Bucket, steps: tuple[str, ...]) -> bool:
         )
     for step in steps:
         notice(f"  make  {step}")
-    return click.confirm(f"Make this of {bucket.url}?", err=True)
+    return click.confirm("Make all of it?", err=True)

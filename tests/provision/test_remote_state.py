@@ -129,6 +129,26 @@ def test_a_plan_is_refused_once_another_has_applied(s3: S3, make: Make) -> None:
         made.apply()
 
 
+def test_another_stack_reads_what_a_state_gives_out(s3: S3, make: Make, tmp_path: Path) -> None:
+    made = make({**stack(a={}), "output": {"it": {"value": 7}}})
+    made.plan()
+    made.apply()
+    states = States(backend=BACKEND, deployment="mine")
+    above = Stacked(
+        tmp_path / "above",
+        {
+            "data": {"terraform_remote_state": {"one": states.reading("one")}},
+            "output": {"it": {"value": "${data.terraform_remote_state.one.outputs.it}"}},
+            "terraform": {"backend": {states.kind: dict(states.block("above"))}},
+        },
+    )
+    above.terraform.init()
+    above.plan()
+    above.apply()
+    assert above.terraform.output()["it"].value == 7
+    assert objects(s3) == ["qinfra/mine/above.tfstate", KEY]
+
+
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_state_is_not_left_behind_when_the_settings_move_it(
     s3: S3, make: Make, forgotten: bool
