@@ -1,4 +1,4 @@
-"""States in a bucket: real Terraform, with S3 as a server of ours."""
+"""States in a bucket: real Terraform, with the clouds as servers of ours."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from infra.backend import LOCAL, Backend, S3Backend, States
+from infra.backend import LOCAL, Backend, GcsBackend, S3Backend, States
 from provision.planning import Tools, is_applied
 from provision.terraform.binary import find_binary
 from provision.terraform.errors import InitFailed, StalePlan, StateLocked
-from tests.provision.buckets import simulated_aws
+from tests.provision.buckets import cloud_storage, simulated_aws
 from tests.provision.terraforming import (
     Stacked,
     applying_elsewhere,
@@ -187,3 +187,22 @@ def test_a_stack_is_applied_once_others_can_read_it(s3: S3, make: Make, backend:
     assert not is_applied(made.folder, tools)
     made.apply()
     assert is_applied(made.folder, tools)
+
+
+def test_cloud_storage_keeps_and_locks_a_state_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = GcsBackend(bucket="our-states")
+    held = "our-states/qinfra/mine/one/default"
+    with cloud_storage() as storage:
+        monkeypatch.setenv("GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT", f"{storage.url}/storage/v1/")
+        monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "fake")
+        made = make(three_in_a_row(), backend=backend)
+        theirs = make(three_in_a_row(), "theirs", backend)
+        made.plan()
+        with applying_elsewhere(made):
+            assert f"{held}.tflock" in storage.objects
+            with pytest.raises(StateLocked, match=r"locked by .+@.+ for apply since 20"):
+                theirs.plan()
+        assert list(storage.objects) == [f"{held}.tfstate"]
+        assert theirs.plan().adds == ("terraform_data.third",)
