@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - as below
 from typing import TYPE_CHECKING
 
+from infra.backend import LOCAL, States
 from infra.declaration import Phase  # noqa: TC001 - read at run time, with a saved plan
 from infra.documents import from_json, to_json
 from infra.domain import unknown
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
+    from infra.backend import Backend
     from infra.stacks.blocks import Stack
     from provision.fleet.order import Order
     from provision.fleet.record import Value
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 PLAN_FILE = "plan.tfplan"
 _SAVED_FILE = "plan.json"
-_STATES = "terraform_remote_state"
+_DATA_FOLDER = ".terraform"
 _NODE = re.compile(r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)_(?P<number>\d+)")
 
 
@@ -50,7 +52,7 @@ class StackPlan:
     Attributes:
         folder: Of the stack, with its saved plan.
         summary: None when it cannot be planned yet.
-        waits_for: States it reads, of stacks that have not been applied.
+        waits_for: Stacks whose outputs it reads, and that have not been applied.
     """
 
     name: str
@@ -110,12 +112,14 @@ class Tools:
         environ: The user's, with the credentials.
         on_event: Told what Terraform says.
         say: Told which step begins.
+        backend: Where the states are.
     """
 
     binary: Binary
     environ: Mapping[str, str]
     on_event: Callable[[Event], object]
     say: Callable[[str], object]
+    backend: Backend = LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +177,7 @@ def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...
     stacks = stacks_of(order.config)
     _known(order.values, stacks)
     tools.say(f"writing {len(stacks)} stacks to {folder}")
-    files = synthesise(stacks, folder)
+    files = synthesise(stacks, folder, States(backend=tools.backend, deployment=folder.name))
     given: Mapping[str, Value] = {"deployment": folder.name, **order.values}
     return tuple(
         Written(
@@ -199,7 +203,7 @@ def plan_stack(
         QinfraError: As `plan_phase`.
     """
     stack, folder = written.stack, written.folder
-    missing = tuple(state for state in _states_read(stack) if not (folder / state).exists())
+    missing = tuple(name for name in stack.reads if not is_applied(folder.parent / name, tools))
     if missing:
         return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
     terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
@@ -214,6 +218,22 @@ def plan_stack(
         refresh=refresh,
     )
     return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
+
+
+def is_applied(folder: Path, tools: Tools) -> bool:
+    """Return whether a stack has outputs for others to read, wherever its state is.
+
+    Args:
+        folder: The stack's.
+        tools: Terraform, which is asked.
+
+    Raises:
+        PreflightError: The backend cannot be reached.
+    """
+    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    if not (folder / _DATA_FOLDER).is_dir():
+        terraform.init()
+    return bool(terraform.output())
 
 
 def saved_plan(folder: Path, *, catalogue: str | None = None) -> PhasePlan:
@@ -273,14 +293,6 @@ def _known(values: Mapping[str, object], stacks: Sequence[Stack]) -> None:
                 f"variable {name} is a secret, and --var shows it to every user of this machine",
                 hint=f"Set the environment variable TF_VAR_{name}.",
             )
-
-
-def _states_read(stack: Stack) -> tuple[str, ...]:
-    return tuple(
-        str(block.arguments["config"]["path"])
-        for block in stack.of_kind(_STATES)
-        if block.mode == "data"
-    )
 
 
 def _nodes_made(plans: Sequence[StackPlan]) -> dict[str, str]:

@@ -19,8 +19,7 @@ from infra.stacks.aws_certificate import (
 )
 from infra.stacks.aws_edge import HEALTH_PATH
 from infra.stacks.aws_tags import DEPLOYMENT, provider
-from infra.stacks.blocks import Output, Stack, data, resource
-from infra.stacks.cdk import STATE_FILE
+from infra.stacks.blocks import Output, Stack, resource, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +37,13 @@ _READ_SECONDS = 60  # the most without asking AWS; a stream may pause so long, n
 def global_stack(config: PhaseConfig) -> Stack | None:
     """Return the stack of a phase with a CDN, to be applied after its regions; None without.
 
-    It reads the balancers' names from the regions' states, which lie beside its own.
+    It reads the balancers' names from the regions' states.
     """
     if not config.services.cdn:
         return None
-    states = [_state(config, region) for region in config.regions]
+    states = [
+        state_of(f"{config.phase}-{region}", region.replace("-", "_")) for region in config.regions
+    ]
     regions = [
         block
         for region, state in zip(config.regions, states, strict=True)
@@ -68,15 +69,6 @@ def global_stack(config: PhaseConfig) -> Stack | None:
             ),
         ),
         variables=(*naming(REGION, records=True), DEPLOYMENT),
-    )
-
-
-def _state(config: PhaseConfig, region: str) -> Block:
-    return data(
-        "terraform_remote_state",
-        region.replace("-", "_"),
-        backend="local",
-        config={"path": f"../{config.phase}-{region}/{STATE_FILE}"},
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Mode = Literal["resource", "data"]
+REMOTE_STATE = "terraform_remote_state"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -145,6 +146,11 @@ class Stack:
         """Return the blocks of one type, in their order."""
         return tuple(block for block in self.blocks if block.kind == kind)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the stacks whose outputs it reads: they are applied before it."""
+        return tuple(str(block.arguments["stack"]) for block in self.of_kind(REMOTE_STATE))
+
 
 def resource(
     kind: str, name: str, /, *, meta: Mapping[str, Any] | None = None, **arguments: Any
@@ -164,6 +170,18 @@ def data(
 ) -> Block:
     """Return data to look up; as `resource`."""
     return _block("data", kind, name, arguments, meta)
+
+
+def state_of(stack: str, name: str) -> Block:
+    """Return the outputs of another stack of the deployment, as in `ref("outputs.vpc_id")`.
+
+    Where its state is, synthesis says.
+
+    Args:
+        stack: The other one's name.
+        name: Part of the block's address.
+    """
+    return Block(mode="data", kind=REMOTE_STATE, name=name, arguments={"stack": stack})
 
 
 def _block(

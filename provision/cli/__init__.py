@@ -12,6 +12,7 @@ COMMANDS = {
     "roi": "What a phase earns for what it costs.",
     "report": "All of it as one page of HTML, in English or Chinese.",
     "doctor": "What would stop a deployment, found before anything is changed.",
+    "backend": "Where Terraform's states are: show it, or make the bucket for them.",
     "synth": "Write a phase as plain Terraform JSON, a folder for each state.",
     "plan": "What Terraform would make, change and destroy for a phase, and what it costs.",
     "deploy": "Bring a fleet up, and prove that it answers.",

@@ -13,6 +13,7 @@ import click
 from infra.errors import ConfigError
 from provision.cli.inputs import model_inputs, model_options, regions_named
 from provision.cli.options import home_of, notice
+from provision.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,23 +112,28 @@ def costing_of(flags: dict[str, Any]) -> Costing:
     from provision.costing import Costing
     from provision.prices import load_prices
 
-    return Costing(inputs=model_inputs(flags), book=load_prices())
+    return Costing(inputs=model_inputs(dict(flags)), book=load_prices())
 
 
-def tools_of(terraform: str | None, on_event: Callable[[Event], object] | None = None) -> Tools:
+def tools_of(flags: dict[str, Any]) -> Tools:
     """Return the Terraform of this machine, which says on stderr what it does.
 
+    Args:
+        flags: `terraform`, and `config`, whose settings say where the states are.
+
     Raises:
-        PreflightError: There is none.
+        ConfigError: The settings cannot be used.
+        PreflightError: There is no Terraform.
     """
     from provision.planning import Tools
     from provision.terraform.binary import find_binary
 
     return Tools(
-        binary=find_binary(terraform, os.environ),
+        binary=find_binary(flags["terraform"], os.environ),
         environ=os.environ,
-        on_event=on_event or (lambda _: None),
+        on_event=lambda _: None,
         say=notice,
+        backend=settings_of(flags["config"]).state.place,
     )
 
 

@@ -43,5 +43,5 @@ def _drift(flags: dict[str, Any]) -> tuple[Drift, ...]:
 
     folder, record = fleet_selected(flags)
     order = order_on_record(record, costing_of(flags))
-    tools = tools_of(flags["terraform"])
+    tools = tools_of(flags)
     return drift_of(write_stacks(order, folder.create_stacks(), tools), tools)

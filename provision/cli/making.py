@@ -74,7 +74,7 @@ def bring_about(folder: DeploymentFolder, order: Order, flags: dict[str, Any]) -
     _preflight(order, folder.name, flags["budget"])
     resume = f"qinfra deploy --phase {order.config.phase} --name {folder.name} --skip-rollout"
     crew = Crew(
-        tools=tools_of(flags["terraform"]),
+        tools=tools_of(flags),
         cloud=cloud_for(order.config),
         lines=apply_lines,
         approve=partial(_approved, budget=flags["budget"], yes=flags["yes"], command=resume),

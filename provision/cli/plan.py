@@ -69,5 +69,5 @@ def _planned(flags: dict[str, Any]) -> PhasePlan:
         return saved_plan(folder.stacks)
     asked = asked_of(flags, folder.name, phase)
     order = order_of(asked, costing_of(flags), load_fleet(folder))
-    tools = tools_of(flags["terraform"])
+    tools = tools_of(flags)
     return plan_phase(order, folder.create_stacks(), tools)

@@ -55,7 +55,7 @@ def _orphans(flags: dict[str, Any]) -> tuple[Found, ...]:
     from provision.sweep import orphans
 
     regions = _regions(flags)
-    held = held_by_all(_stacks(flags), tools_of(flags["terraform"]))
+    held = held_by_all(_stacks(flags), tools_of(flags))
     notice(f"asking {flags['cloud']} in {len(regions)} regions for what carries our tag")
     found = orphans(cloud_named(flags["cloud"]).tagged(regions), held)
     wanted = flags["name"]

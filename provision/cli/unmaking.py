@@ -34,7 +34,7 @@ def destroy_machines(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
     inputs = {"assume": (), "as_guide": False, "network": None, "rpc_url": None}
     order = order_on_record(record, costing_of({"config": flags["config"], **inputs}))
     wreckers = Wreckers(
-        tools=tools_of(flags["terraform"]),
+        tools=tools_of(flags),
         cloud=cloud_for(record.config),
         lines=apply_lines,
         approve=partial(_approved, name=folder.name, yes=flags["yes"]),

@@ -171,3 +171,22 @@ def test_no_secret_reaches_a_file_or_the_output(
     for file in tmp_path.rglob("*"):
         if file.is_file() and ".terraform" not in file.parts:
             assert b"do-not-show-me" not in file.read_bytes(), file
+
+
+def test_states_are_planned_where_the_settings_say(plan: Run, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "qinfra.toml").write_text(
+        '[state]\nbackend = "s3"\nbucket = "planned-states"\nregion = "us-east-1"\n'
+    )
+    boto3 = pytest.importorskip("boto3")
+    without = plan("--phase", "mvp", *PINNED)
+    assert without.exit_code == 3
+    assert "qinfra backend bootstrap" in without.stderr
+    assert run("backend", "bootstrap", "--yes").exit_code == 0
+    # moto reads no conditions: to it, what is refused without TLS is refused.
+    boto3.client("s3", region_name="us-east-1").delete_bucket_policy(Bucket="planned-states")
+    made = plan("--phase", "mvp", *PINNED, "--detailed-exitcode")
+    assert made.exit_code == 2, made.stderr
+    (tmp_path / "qinfra.toml").unlink()
+    moved = plan("--phase", "mvp", *PINNED)
+    assert moved.exit_code == 3
+    assert "init -migrate-state" in moved.stderr

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -21,42 +17,13 @@ from provision.terraform.binary import Binary
 from provision.terraform.errors import StateLocked, StepStopped
 from provision.terraform.events import ApplyErrored, Stopping
 from provision.terraform.run import Limits, Terraform
-from tests.provision.terraforming import Stacked, needs_terraform, three_in_a_row
-
-APPLY = """
-import sys
-from pathlib import Path
-from tests.provision.terraforming import Stacked
-made = Stacked(Path(sys.argv[1]), (Path(sys.argv[1]) / "cdk.tf.json").read_text())
-made.apply()
-"""
-
-
-@contextmanager
-def once(path: Path, number: signal.Signals) -> Iterator[None]:
-    """Signal this process as soon as `path` is there."""
-
-    def send() -> None:
-        if wait_for(path.exists, timeout_seconds=15):
-            os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-
-
-@contextmanager
-def applying_elsewhere(made: Stacked) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process of the toolkit applies the saved plan, and sleeps in it."""
-    with subprocess.Popen([sys.executable, "-c", APPLY, str(made.folder)]) as other:
-        try:
-            assert wait_for(made.started.exists, timeout_seconds=15)
-            yield other
-        finally:
-            other.terminate()
+from tests.provision.terraforming import (
+    Stacked,
+    applying_elsewhere,
+    needs_terraform,
+    once,
+    three_in_a_row,
+)
 
 
 def terraform_in(folder: Path) -> list[psutil.Process]:
