@@ -25,6 +25,7 @@ _SECONDS = Interval(0.1, 600)
 @click.command("doctor")
 @click.option("--phase", help="demo, mvp, production or enterprise.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
+@click.option("--name", help="Deployment; named for the phase when not given.")
 @click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
 @budget_option
 @click.option(
@@ -45,7 +46,8 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     _SECONDS.check("--timeout", flags["timeout"])
     costing = _costing(flags)
     config = _declared(costing, flags)
-    checks = _checks(costing, config, flags["budget"], flags["timeout"])
+    checks = _local_checks(costing, config, flags["budget"])
+    checks += _cloud_checks(config, flags["name"] or config.phase.value, flags["timeout"])
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:
         print_json(findings_document(config, findings))
@@ -71,18 +73,22 @@ def _declared(costing: Costing, flags: dict[str, Any]) -> PhaseConfig:
     return costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
 
 
-def _checks(
-    costing: Costing, config: PhaseConfig, budget: Decimal | None, timeout_seconds: float
-) -> list[Check]:
+def _local_checks(costing: Costing, config: PhaseConfig, budget: Decimal | None) -> list[Check]:
     import os
 
-    from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import ThisMachine, bill_checks, google_checks
+    from provision.local_preflight import ThisMachine, bill_checks
 
-    local = ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
-    if config.cloud == "aws":
-        return local + AwsAccount(config, timeout_seconds).checks()
-    return local + google_checks(config)
+    return ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
+
+
+def _cloud_checks(config: PhaseConfig, deployment: str, timeout_seconds: float) -> list[Check]:
+    if config.cloud == "gcp":
+        from provision.clouds.gcp_preflight import gcp_account
+
+        return gcp_account(config, deployment, timeout_seconds).checks()
+    from provision.clouds.aws_preflight import AwsAccount
+
+    return AwsAccount(config, timeout_seconds).checks()
 
 
 def _judge(config: PhaseConfig, findings: tuple[Finding, ...], *, strict: bool) -> None:
