@@ -129,9 +129,7 @@ class GcpAccount:
 
     def region(self, region: str) -> Finding:
         """Return whether a region is there and up."""
-        status = str(self._region(region).status)
-        if status != "UP":
-            raise PreflightError(f"Google says that it is {status}", hint=_ELSEWHERE)
+        _must_be_up(region, self._region(region), _ELSEWHERE)
         return _ok("region", region, "up")
 
     def all_cpus(self) -> Finding:
@@ -148,8 +146,9 @@ class GcpAccount:
         """
         quotas = self._region(region).quotas
         quota = GCP_CPUS
-        if self.config.purchase is Purchase.SPOT and _limit(quotas, GCP_SPOT_CPUS):
-            quota = GCP_SPOT_CPUS
+        if self.config.purchase is Purchase.SPOT:
+            with told(f"the quota {GCP_SPOT_CPUS.code}"):
+                quota = GCP_SPOT_CPUS if _limit(quotas, GCP_SPOT_CPUS) else GCP_CPUS
         return self._finding(quota, region, vcpus_needed(self.config)[region], quotas, (region,))
 
     def addresses(self, region: str) -> Finding:
@@ -168,11 +167,7 @@ class GcpAccount:
         with told("compute.zones.get", project=self.session.project, absent=_ELSEWHERE):
             client = self.session.client("Zones")
             known = client.get(project=self.session.project, zone=zone, **self.session.reading())
-            status = str(known.status)
-        if status != "UP":
-            raise PreflightError(
-                f"Google says that {zone} is {status}", hint="Plan with `--var zone=` of another."
-            )
+        _must_be_up(zone, known, "Plan with `--var zone=` of another.")
         found = [
             zone_finding(region, zone, machine, self._offering(region, machine))
             for machine in sorted(machines_in(self.config, region))
@@ -192,6 +187,8 @@ class GcpAccount:
                 found = client.get(project=project, image=name, **bounds)
             else:
                 raise RemoteError(f"{self.image_name}: looked for only as projects/P/global/images")
+        if not found.status:
+            raise RemoteError(f"Google does not say whether {self.image_name} is ready")
         if found.status != "READY" or found.deprecated.state in _GONE:
             raise PreflightError(f"the image {found.name} cannot be used", hint=hint)
         return _ok("image", "", f"{found.name} of {project}")
@@ -259,6 +256,19 @@ def gcp_account(
         zone_name=os.environ.get(_ZONE_NAME, ""),
         image_name=os.environ.get(_IMAGE_NAME) or IMAGE,
     )
+
+
+def _must_be_up(name: str, place: Any, remedy: str) -> None:  # noqa: ANN401
+    """Refuse a region or zone that is down; not to hear that it is up is no answer.
+
+    Raises:
+        PreflightError: Google says that it is not up.
+        RemoteError: Google does not say.
+    """
+    if not place.status:
+        raise RemoteError(f"Google does not say whether {name} is up")
+    if place.status != "UP":
+        raise PreflightError(f"Google says that {name} is {place.status}", hint=remedy)
 
 
 def _limit(quotas: Any, quota: Quota) -> int:  # noqa: ANN401

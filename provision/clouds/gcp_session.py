@@ -51,6 +51,7 @@ class GcpSession:
     def __init__(self, project: str = "", read_seconds: float = READ_SECONDS) -> None:
         self.read_seconds = read_seconds
         self._project = project
+        self._clients = threading.local()
         self._lock = threading.Lock()
         self._standing: Future[Standing] | None = None
 
@@ -94,13 +95,16 @@ class GcpSession:
         return base
 
     def client(self, kind: str) -> Any:  # noqa: ANN401 - google-cloud-compute's own classes
-        """Return a new client, as of `Instances`; none may be shared between threads."""
-        with told(f"the client of {kind}"):
-            from google.cloud import compute_v1
+        """Return the thread's own client of a kind, as of `Instances`, with its connections."""
+        clients = vars(self._clients)
+        if kind not in clients:
+            with told(f"the client of {kind}"):
+                from google.cloud import compute_v1
 
-            make = getattr(compute_v1, f"{kind}Client")
-            options = {"api_endpoint": self.endpoint}
-            return make(credentials=self.standing.credentials, client_options=options)
+                make = getattr(compute_v1, f"{kind}Client")
+                options = {"api_endpoint": self.endpoint}
+                clients[kind] = make(credentials=self.standing.credentials, client_options=options)
+        return clients[kind]
 
     def reading(self) -> dict[str, Any]:
         """Return the bounds of a call that changes nothing: it is repeated while time is left."""
