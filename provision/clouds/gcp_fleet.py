@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HOST_KEYS = "hostkeys/"  # where Google's guest agent puts them, in the guest attributes
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+_UNTOLD = "of type 'Guest Attribute' was not found"  # Google's words, as gcloud reads them too
 _ID = re.compile(r"projects/([^/]+)/zones/([^/]+)/instances/([^/]+)")
 _SUSPENDED = "SUSPENDED"  # wakes by another call than what was stopped
 _POWER = {
@@ -87,9 +88,9 @@ class GcpFleet:
             try:
                 found = client.get_guest_attributes(asked, **self.session.reading())
             except NotFound as error:
-                if f"/instances/{place.name}'" in error.message:
-                    raise  # it is the machine that is not there
-                return ()
+                if _UNTOLD in error.message:
+                    return ()
+                raise  # it is the machine that is not there
             told_by = {
                 item.key: item.value
                 for item in found.query_value.items

@@ -176,7 +176,7 @@ class SimulatedGcp:
             return (200, image) if image else _missing(path[12:])
         thing = self.things.get((scope, collection, name))
         if thing is None:
-            return _missing(path[12:])
+            return _missing(f"projects/{PROJECT}/{scope}/{collection}/{name}")
         if collection == "operations":
             self._step(thing)
         if method == "GET" and part["verb"] == "getGuestAttributes":
