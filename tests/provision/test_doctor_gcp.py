@@ -111,8 +111,16 @@ def test_the_deployments_own_machines_are_not_counted_twice(gcp: SimulatedGcp) -
         0,
         50,
     )
-    gcp.things["zones/us-central1-b", "instances", "mine-0"]["status"] = "TERMINATED"
-    assert rows("--name", "another")["quota CPUS"]["have"] == 8
+
+
+def test_a_stopped_machine_gives_its_vcpus_back_and_keeps_its_disk(gcp: SimulatedGcp) -> None:
+    gcp.limits |= {"CPUS": 12.0, "SSD_TOTAL_GB": 150.0}
+    gcp.used = {"CPUS": 4.0}
+    for number, status in enumerate(("RUNNING", "RUNNING", "TERMINATED")):
+        gcp.instance(f"mine-{number}", labels=MINE, status=status)
+    found = rows()
+    assert (found["quota CPUS"]["answer"], found["quota CPUS"]["have"]) == ("refused", 8)
+    assert found["quota SSD_TOTAL_GB"]["answer"] == "ok"
 
 
 def test_spot_machines_share_the_quota_until_they_have_their_own(gcp: SimulatedGcp) -> None:

@@ -22,6 +22,7 @@ from tests.infra.stacks.gcp_demo import demo
 from tests.simulated_gcp.compute import (
     PROJECT,
     UNAUTHENTICATED,
+    UNAVAILABLE,
     SimulatedGcp,
     denied,
     refusal,
@@ -189,10 +190,16 @@ def test_a_call_that_is_refused_is_said_in_words(
         fleet.start([machine()])
 
 
-def test_a_change_that_is_not_answered_is_not_made_again(gcp: SimulatedGcp, fleet: Cloud) -> None:
+@pytest.mark.parametrize("words", ["no answer in time", "currently unavailable"])
+def test_a_change_that_is_not_answered_is_not_made_again(
+    gcp: SimulatedGcp, fleet: Cloud, words: str
+) -> None:
     gcp.instance("embedding-1", status="TERMINATED")
-    gcp.slow_seconds["/start$"] = 4
-    with pytest.raises(RemoteError, match="no answer in time"):
+    if "time" in words:
+        gcp.slow_seconds["/start$"] = 4
+    else:
+        gcp.failing["/start$"] = UNAVAILABLE
+    with pytest.raises(RemoteError, match=words):
         fleet.start([machine()])
     assert changes(gcp) == ["embedding-1/start"]
 
@@ -204,11 +211,12 @@ def test_an_id_of_another_kind_asks_nobody(gcp: SimulatedGcp, fleet: Cloud) -> N
     assert gcp.requests == []
 
 
+@pytest.mark.parametrize("filters", [True, False])
 def test_all_that_the_stack_makes_is_found_and_nothing_else(
-    gcp: SimulatedGcp, fleet: Cloud
+    gcp: SimulatedGcp, fleet: Cloud, filters: bool
 ) -> None:
     """The simulated project is filled from the stack's own blocks: what finds them is theirs."""
-    gcp.page_size = 3
+    gcp.page_size, gcp.filters = 3, filters
     (stack,) = gcp_stacks(demo())
     for deployment in ("demo", "second"):
         for block in stack.blocks:

@@ -81,6 +81,7 @@ class SimulatedGcp:
         broken: Why operations on an instance fail: a code and words.
         steps: Looks at an operation until it is done.
         page_size: The most that a page holds, whatever is asked.
+        filters: Whether it understands filters; a list without them has everything.
         ahead: Of its clock.
         requests: Method and path of each, in their order.
     """
@@ -104,6 +105,7 @@ class SimulatedGcp:
     broken: dict[str, tuple[str, str]] = field(default_factory=dict)
     steps: int = 2
     page_size: int = 500
+    filters: bool = True
     ahead: timedelta = timedelta()
     requests: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
@@ -255,7 +257,7 @@ class SimulatedGcp:
             ]
         else:
             everything = [(at[0], each) for at, each in self.things.items() if at[1] == collection]
-        clauses = query["filter"].split(" AND ") if "filter" in query else []
+        clauses = query["filter"].split(" AND ") if self.filters and "filter" in query else []
         return [(scope, each) for scope, each in everything if _passes(each, clauses)]
 
 
