@@ -46,12 +46,14 @@ def checks_of(subject: Subject, budget: Decimal | None, timeout_seconds: float) 
 
 
 def _cloud_checks(subject: Subject, timeout_seconds: float) -> list[Check]:
+    if subject.config.cloud == "gcp":
+        from provision.clouds.gcp_preflight import gcp_account
+
+        account = gcp_account(subject.config, subject.deployment, timeout_seconds, subject.values)
+        return account.checks()
     from provision.clouds.aws_client import READ_SECONDS, Clients
     from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import google_checks
 
-    if subject.config.cloud != "aws":
-        return google_checks(subject.config)
     clients = Clients(min(READ_SECONDS, timeout_seconds))
     pinned = str(subject.values.get("ami_id", ""))
     return AwsAccount(subject.config, clients, subject.deployment, pinned).checks()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.declaration import Phase
     from provision.costing import Costing
     from provision.fleet.ordering import Asked
-    from provision.fleet.record import FleetRecord
+    from provision.fleet.record import FleetRecord, Value
     from provision.planning import Tools
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
@@ -95,16 +95,28 @@ def asked_of(flags: dict[str, Any], deployment: str, phase: Phase) -> Asked:
     Raises:
         ConfigError: A variable is not KEY=VALUE.
     """
+    from infra.phases import cloud_of
     from provision.fleet.ordering import Asked
     from provision.planning import parse_values
 
+    values = parse_values(flags["variables"])
+    if cloud_of(phase) == "gcp" and "project" not in values:
+        values |= _project_named()
     return Asked(
         deployment=deployment,
         phase=phase,
         purchase=flags["purchase"],
         regions=regions_named(flags["region"]),
-        values=parse_values(flags["variables"]),
+        values=values,
     )
+
+
+def _project_named() -> dict[str, Value]:
+    """Return the project that the environment names, so that the way back needs no environment."""
+    from provision.clouds.gcp_session import PROJECT_NAMES
+
+    named = [os.environ[name] for name in PROJECT_NAMES if os.environ.get(name)]
+    return {"project": named[0]} if named else {}
 
 
 def costing_of(flags: dict[str, Any]) -> Costing:

@@ -29,7 +29,9 @@ _SECONDS = Interval(0.1, 600)
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="For all checks together."
 )
 @click.option(
-    "--name", envvar="QINFRA_NAME", help="Deployment whose own machines are not in its way."
+    "--name",
+    envvar="QINFRA_NAME",
+    help="Deployment whose own machines are not in its way; the phase's name when not given.",
 )
 @click.option("--strict", is_flag=True, help="Refuse what is unknown as well.")
 @model_options
@@ -52,7 +54,7 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
         Subject(
             config=config,
             cost=costing.priced(config),
-            deployment=flags["name"] or "",
+            deployment=flags["name"] or config.phase.value,
             values=parse_values(flags["variables"]),
         ),
         flags["budget"],

@@ -75,7 +75,7 @@ def bring_about(folder: DeploymentFolder, order: Order, flags: dict[str, Any]) -
     resume = f"qinfra deploy --phase {order.config.phase} --name {folder.name} --skip-rollout"
     crew = Crew(
         tools=tools_of(flags),
-        cloud=cloud_for(order.config),
+        cloud=cloud_for(order.config, order.values),
         lines=apply_lines,
         approve=partial(_approved, budget=flags["budget"], yes=flags["yes"], command=resume),
         left=partial(_told, name=folder.name, resume=resume),

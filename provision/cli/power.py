@@ -41,7 +41,7 @@ def rest(flags: dict[str, Any], *, as_json: bool) -> None:
         notice("Nothing was stopped.")
         return
     with _held(folder, record):
-        stop_all(cloud_for(record.config), record.machines, notice)
+        stop_all(cloud_for(record.config, record.values), record.machines, notice)
         save_fleet(folder, replace(record, status="stopped"))
     _tell(folder.name, record, saving, "stopped", as_json=as_json)
 
@@ -59,7 +59,7 @@ def wake(flags: dict[str, Any], *, as_json: bool) -> None:
     folder, record = fleet_selected(flags)
     saving = saving_of(costing_of(flags).priced(record.config))
     with _held(folder, record):
-        start_all(cloud_for(record.config), record.machines, notice)
+        start_all(cloud_for(record.config, record.values), record.machines, notice)
         save_fleet(folder, replace(record, status="made"))
     _tell(folder.name, record, saving, "running", as_json=as_json)
 
@@ -78,7 +78,7 @@ def show_machines(folder: DeploymentFolder, *, as_json: bool) -> int:
     record = load_fleet(folder)
     if record is None:
         raise PreflightError(f"deployment {folder.name} has just been destroyed")
-    power = cloud_for(record.config).power(record.machines)
+    power = cloud_for(record.config, record.values).power(record.machines)
     if as_json:
         document = [
             each | {"power": power.get(each["id"], "unknown")} for each in machines_document(record)

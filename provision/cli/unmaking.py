@@ -35,7 +35,7 @@ def destroy_machines(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
     order = order_on_record(record, costing_of({"config": flags["config"], **inputs}))
     wreckers = Wreckers(
         tools=tools_of(flags),
-        cloud=cloud_for(record.config),
+        cloud=cloud_for(record.config, record.values),
         lines=apply_lines,
         approve=partial(_approved, name=folder.name, yes=flags["yes"]),
         command=typed(),
