@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.domain import unknown
 from infra.errors import ConfigError
-from infra.stacks.cdk import synthesise
+from infra.stacks.cdk import STATE_FILE, synthesise
+from infra.stacks.names import check_deployment
 from infra.stacks.phases import stacks_of
 from provision.terraform.run import Terraform
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.cost.estimate import CostReport
-    from infra.declaration import PhaseConfig
+    from infra.declaration import Phase, PhaseConfig
     from infra.stacks.blocks import Stack
     from provision.terraform.binary import Binary
     from provision.terraform.events import Event
@@ -89,17 +91,20 @@ def plan_phase(
         tools: Terraform and whom to tell.
 
     Raises:
-        ConfigError: A variable is unknown to all stacks, or a stack is not valid.
+        ConfigError: The deployment's name does not fit the cloud's, or is another phase's already;
+            a variable is unknown to all stacks, or a stack is not valid.
         PreflightError: Node.js, the CDK, a provider or credentials are missing; a state is locked.
         RemoteError: Terraform was stopped.
     """
+    known = {"deployment": folder.name, **values}
+    check_deployment(str(known["deployment"]))
+    _of_one_phase(config.phase, folder)
     stacks = stacks_of(config)
     _known(values, stacks)
     tools.say(f"writing {len(stacks)} stacks to {folder}")
     files = synthesise(stacks, folder)
     plans = tuple(
-        _plan(stack, file.parent, {"deployment": folder.name, **values}, tools)
-        for stack, file in zip(stacks, files, strict=True)
+        _plan(stack, file.parent, known, tools) for stack, file in zip(stacks, files, strict=True)
     )
     return PhasePlan(deployment=folder.name, stacks=plans, cost=cost)
 
@@ -126,6 +131,17 @@ def _value(text: str) -> object:
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else text
+
+
+def _of_one_phase(phase: Phase, folder: Path) -> None:
+    """Names in a cloud carry the deployment, not the phase: two phases of one would clash."""
+    for state in sorted(folder.glob(f"stacks/*/{STATE_FILE}")):
+        other, _, _ = state.parent.name.partition("-")
+        if other != phase and json.loads(state.read_text(encoding="utf-8")).get("resources"):
+            raise ConfigError(
+                f"deployment '{folder.name}' is of phase {other}: {state} has its resources",
+                hint=f"Choose another --name for phase {phase}, as --name {phase}.",
+            )
 
 
 def _known(values: Mapping[str, object], stacks: tuple[Stack, ...]) -> None:

@@ -160,7 +160,7 @@ def _redis(machine: str, nodes: int, mode: dict[str, Any], site: Site) -> tuple[
         resource(
             "aws_elasticache_replication_group",
             "main",
-            replication_group_id=site.label,
+            replication_group_id=site.short,
             description=f"Cache of {site.label}",
             engine="redis",
             engine_version=_REDIS,

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 HEALTH_PATH = "/readyz"
 # The gateway gives up on a request after 120 s; the balancer must not give up before it.
 _GATEWAY_TIMEOUT_SECONDS = 120
-_NAME_LIMIT = 32  # of balancers and target groups, whose names are unique in a region only
 _TLS_13 = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 _TLS_12_FOR_CDN = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"  # CloudFront asks origins for TLS 1.2
 
@@ -85,7 +84,7 @@ def _balancer(site: Site) -> Block:
     return resource(
         "aws_lb",
         "gateway",
-        name=site.label[:_NAME_LIMIT].rstrip("-"),
+        name=site.short,
         load_balancer_type="application",
         internal=False,
         subnets=[subnet.ref("id") for subnet in site.public],
@@ -102,7 +101,7 @@ def _targets(site: Site) -> Block:
     return resource(
         "aws_lb_target_group",
         "gateway",
-        name=site.label[:_NAME_LIMIT].rstrip("-"),
+        name=site.short,
         vpc_id=site.vpc.ref("id"),
         target_type="instance",
         protocol="HTTP",

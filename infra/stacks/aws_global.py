@@ -18,7 +18,7 @@ from infra.stacks.aws_certificate import (
     naming,
 )
 from infra.stacks.aws_edge import HEALTH_PATH
-from infra.stacks.aws_tags import DEPLOYMENT, provider
+from infra.stacks.aws_tags import DEPLOYMENT, SHORT_LABEL, label_in, provider
 from infra.stacks.blocks import Output, Stack, data, resource
 from infra.stacks.cdk import STATE_FILE
 
@@ -46,9 +46,9 @@ def global_stack(config: PhaseConfig) -> Stack | None:
     regions = [
         block
         for region, state in zip(config.regions, states, strict=True)
-        for block in _region(config, region, state)
+        for block in _region(region, state)
     ]
-    distribution = _distribution(config)
+    distribution = _distribution()
     return Stack(
         name=f"{config.phase}-global",
         provider=provider(config, REGION),
@@ -80,7 +80,7 @@ def _state(config: PhaseConfig, region: str) -> Block:
     )
 
 
-def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
+def _region(region: str, state: Block) -> Iterator[Block]:
     """A record for those to whom this region is nearest, while it is healthy.
 
     Alias records watch the balancer's targets by themselves, from within AWS; the check asks from
@@ -97,7 +97,7 @@ def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
         enable_sni=True,
         failure_threshold=3,
         request_interval=30,
-        tags={"Name": f"qinfra-{config.phase}-{region}"},
+        tags={"Name": label_in(region)},
     )
     yield check
     yield resource(
@@ -117,7 +117,7 @@ def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
     )
 
 
-def _distribution(config: PhaseConfig) -> Block:
+def _distribution() -> Block:
     """A distribution that ends TLS near the client and keeps nothing: each answer is another's.
 
     It does not compress, for that would hold back the pieces of a stream.
@@ -126,7 +126,7 @@ def _distribution(config: PhaseConfig) -> Block:
         "aws_cloudfront_distribution",
         "main",
         enabled=True,
-        comment=f"qinfra {config.phase}",
+        comment=SHORT_LABEL,
         aliases=[DOMAIN],
         http_version="http2and3",
         is_ipv6_enabled=True,

@@ -125,6 +125,7 @@ def test_what_needs_a_decision_is_named(plan: Run) -> None:
         (("--phase", "mvp", "--var", "operator"), 2, "is not KEY=VALUE"),
         (("--phase", "mvp", "--var", "operatr_cidr=x"), 2, "did you mean 'operator_cidr'"),
         (("--phase", "mvp", "--name", "Two Words"), 2, "deployment name 'Two Words'"),
+        (("--phase", "mvp", "--name", "d" * 25), 2, "25 characters"),
         (("--phase", "mvp", "--budget", "much"), 2, "is not a number"),
         (("--phase", "mvp", "--terraform", "/absent"), 3, "is no program"),
         (("--phase", "mvp", *PINNED, "--var", "operator_cidr=0.0.0.0/0"), 3, "wider than /8"),
@@ -137,6 +138,15 @@ def test_bad_input_is_one_line(
     assert result.exit_code == code, result.output
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert message in error
+
+
+def test_a_deployment_is_of_one_phase(plan: Run, tmp_path: Path) -> None:
+    state = tmp_path / ".qinfra" / ".stacks" / "mine" / "stacks" / "mvp-us-east-1"
+    state.mkdir(parents=True)
+    (state / "terraform.tfstate").write_text('{"resources": [{"type": "aws_vpc"}]}')
+    result = plan("--phase", "production", "--name", "mine")
+    assert result.exit_code == 2
+    assert "deployment 'mine' is of phase mvp" in result.stderr
 
 
 def test_no_secret_reaches_a_file_or_the_output(

@@ -10,6 +10,7 @@ from infra.capacity.network import GUIDE_NETWORK
 from infra.declaration import Phase, PhaseConfig
 from infra.phases import phase_config
 from infra.stacks.aws_edge import orchestrators
+from infra.stacks.aws_tags import SHORT_LABEL, label_in
 from infra.stacks.blocks import Block, Provider, Stack, resource
 from infra.stacks.site import Part, Site
 
@@ -26,7 +27,7 @@ def regions_of(*phases: Phase) -> list[tuple[PhaseConfig, str]]:
 
 
 def site_of(config: PhaseConfig, region: str) -> Site:
-    label = f"qinfra-{config.phase}-{region}"
+    label = label_in(region)
     vpc = resource("aws_vpc", "main", cidr_block="10.0.0.0/16")
 
     def subnet(kind: str, number: int) -> Block:
@@ -40,6 +41,7 @@ def site_of(config: PhaseConfig, region: str) -> Site:
 
     return Site(
         label=label,
+        short=SHORT_LABEL,
         vpc=vpc,
         public=tuple(subnet("public", number) for number in (0, 1)),
         private=tuple(subnet("private", number) for number in (2, 3)),

@@ -110,15 +110,6 @@ def test_one_cache_node_has_nothing_to_fail_over_to() -> None:
     assert (cache["automatic_failover_enabled"], cache["multi_az_enabled"]) == (False, False)
 
 
-@pytest.mark.parametrize(("config", "region"), EVERYWHERE)
-def test_names_fit_their_limits(config: PhaseConfig, region: str) -> None:
-    for block in part_of(config, region).blocks:
-        arguments = block.arguments
-        assert len(arguments.get("replication_group_id", "")) <= 40
-        assert len(arguments.get("identifier", "")) <= 63
-        assert len(arguments.get("final_snapshot_identifier", "")) <= 255
-
-
 @pytest.mark.parametrize(
     ("phase", "attribute"),
     [

@@ -44,23 +44,6 @@ def test_tls_is_as_new_as_what_stands_before(phase: Phase, policy: str) -> None:
 
 
 @pytest.mark.parametrize(("config", "region"), EVERYWHERE)
-def test_names_fit_their_limits(config: PhaseConfig, region: str) -> None:
-    part = part_of(config, region)
-    for kind in ("aws_lb", "aws_lb_target_group"):
-        name = one(part, kind)["name"]
-        assert len(name) <= 32
-        assert not name.endswith("-")
-    assert len(one(part, "aws_wafv2_web_acl")["name"]) <= 128
-
-
-def test_a_long_label_is_cut() -> None:
-    config = config_of(Phase.PRODUCTION)
-    site = replace(site_of(config, "us-east-1"), label="a-university-of-some-far-country-us-east-1")
-    name = one(edge(config, "us-east-1", site), "aws_lb")["name"]
-    assert name == "a-university-of-some-far-country"
-
-
-@pytest.mark.parametrize(("config", "region"), EVERYWHERE)
 def test_every_orchestrator_is_a_target(config: PhaseConfig, region: str) -> None:
     (group,) = (g for g in config.groups if g.region == region and g.role == "orchestrator")
     attached = [

@@ -200,7 +200,9 @@ def test_a_role_reads_its_own_part_of_the_bucket_and_writes_its_own_log() -> Non
         f"{bucket}/nodes/oracle/*",
     ]
     log = _statements(config, "oracle")["Log"]["Resource"]
-    assert all(":log-group:/qinfra/qinfra-production-us-east-1/nodes" in each for each in log)
+    assert all(
+        ":log-group:/qinfra/qinfra-${var.deployment}-us-east-1/nodes" in each for each in log
+    )
     assert f"{bucket}/models/*" in _statements(config, "transformer")["Fetch"]["Resource"]
 
 
