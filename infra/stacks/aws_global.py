@@ -32,6 +32,7 @@ REGION = "us-east-1"  # CloudFront takes certificates from no other
 # Policies that AWS keeps under fixed ids: never cache; pass on all that the client sent, but Host.
 _NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 _ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+_SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"  # added where an answer has none
 _READ_SECONDS = 60  # the most without asking AWS; a stream may pause so long, not last so long
 
 
@@ -84,7 +85,7 @@ def _region(region: str, state: Block) -> Iterator[Block]:
     """A record for those to whom this region is nearest, while it is healthy.
 
     Alias records watch the balancer's targets by themselves, from within AWS; the check asks from
-    the internet, as clients do.
+    the internet, as the CDN does, and has a security group for it.
     """
     name = region.replace("-", "_")
     check = resource(
@@ -152,6 +153,7 @@ def _distribution() -> Block:
             "cached_methods": ["GET", "HEAD"],
             "cache_policy_id": _NO_CACHE,
             "origin_request_policy_id": _ALL_BUT_HOST,
+            "response_headers_policy_id": _SECURITY_HEADERS,
             "compress": False,
         },
         restrictions={"geo_restriction": {"restriction_type": "none"}},

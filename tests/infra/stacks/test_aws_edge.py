@@ -27,7 +27,8 @@ def test_only_https_serves(config: PhaseConfig, region: str) -> None:
     listeners = [b.arguments for b in part_of(config, region).blocks if b.kind == "aws_lb_listener"]
     forwarding = [each for each in listeners if each["default_action"][0]["type"] == "forward"]
     assert [(each["port"], each["protocol"]) for each in forwarding] == [(443, "HTTPS")]
-    assert [each["default_action"][0]["type"] for each in listeners] == ["forward", "redirect"]
+    redirecting = [] if config.services.cdn else ["redirect"]  # a CDN speaks HTTPS by itself
+    assert [each["default_action"][0]["type"] for each in listeners] == ["forward", *redirecting]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,16 @@ def test_without_rules_there_is_no_firewall() -> None:
     part = part_of(with_rules(0), "us-east-1")
     assert not [block for block in part.blocks if block.kind.startswith("aws_wafv2")]
     assert "requests_per_address" not in {each.name for each in part.variables}
+
+
+@pytest.mark.parametrize(("config", "region"), EVERYWHERE)
+def test_what_the_firewall_refuses_is_logged_without_keys(config: PhaseConfig, region: str) -> None:
+    logging = one(part_of(config, region), "aws_wafv2_web_acl_logging_configuration")
+    assert {"single_header": {"name": "authorization"}} in logging["redacted_fields"]
+    assert logging["logging_filter"]["default_behavior"] == "DROP"
+    group = one(part_of(config, region), "aws_cloudwatch_log_group")
+    assert group["name"].startswith("aws-waf-logs-")
+    assert group["kms_key_id"] == "${aws_kms_key.main.arn}"
 
 
 def test_more_rules_than_are_known_are_refused() -> None:

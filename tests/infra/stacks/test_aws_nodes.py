@@ -216,6 +216,18 @@ def test_rights_are_without_wildcards_but_where_the_cloud_knows_none(phase: Phas
             assert sid != "TellLoad" or (role == "orchestrator" and phase is not Phase.MVP)
 
 
+def test_orchestrators_alone_sign_in_to_the_cache() -> None:
+    config = config_of(Phase.PRODUCTION)
+    assert _statements(config, "orchestrator")["Cache"]["Resource"] == [
+        "arn:aws:elasticache:us-east-1:${data.aws_caller_identity.current.account_id}:"
+        "replicationgroup:qinfra-${var.deployment}",
+        "arn:aws:elasticache:us-east-1:${data.aws_caller_identity.current.account_id}:"
+        "user:qinfra-${var.deployment}-node",
+    ]
+    assert "Cache" not in _statements(config, "oracle")
+    assert "Cache" not in _statements(config_of(Phase.MVP), "orchestrator")
+
+
 def test_people_come_in_by_sessions_where_there_is_no_host_to_jump_from() -> None:
     attached = "aws_iam_role_policy_attachment.oracle_sessions"
     assert attached in by_address(config_of(Phase.PRODUCTION))
