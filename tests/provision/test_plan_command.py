@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provision.cli import main
+from tests.infra.stacks.simulated_aws import simulated_aws
 from tests.infra.stacks.terraforming import terraform
 
 Run = Callable[..., Result]
@@ -32,21 +33,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment in which AWS is a server of ours."""
     cli = terraform(tmp_path_factory.mktemp("mirror"), "aws")
-    server = pytest.importorskip("moto.server", reason="simulates AWS")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    try:
+    with simulated_aws() as environment:
         yield {
             **{k: v for k, v in cli.environment.items() if k.startswith("TF_")},
+            **environment,
             "QINFRA_TERRAFORM": cli.binary,
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
-    finally:
-        running.stop()
 
 
 @pytest.fixture
