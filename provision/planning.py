@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - as below
 from typing import TYPE_CHECKING
 
-from infra.backend import LOCAL, States
+from infra.backend import LOCAL, STATE_FILE, States
 from infra.declaration import Phase  # noqa: TC001 - read at run time, with a saved plan
 from infra.documents import from_json, to_json
 from infra.domain import unknown
 from infra.errors import ConfigError
 from infra.stacks.cdk import synthesise
+from infra.stacks.names import check_deployment
 from infra.stacks.phases import stacks_of
 from provision.files import write_atomically
 from provision.fleet.order import (
@@ -144,7 +146,8 @@ def plan_phase(order: Order, folder: Path, tools: Tools) -> PhasePlan:
         tools: Terraform and whom to tell.
 
     Raises:
-        ConfigError: A variable is unknown to all stacks, or a stack is not valid.
+        ConfigError: The deployment's name does not fit the cloud's, or is another phase's already;
+            a variable is unknown to all stacks, or a stack is not valid.
         PreflightError: Node.js, the CDK, a provider or credentials are missing; a state is locked.
         RemoteError: Terraform was stopped.
     """
@@ -174,6 +177,8 @@ def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...
         ConfigError: A variable is unknown to all stacks.
         PreflightError: Node.js or the CDK is missing.
     """
+    check_deployment(folder.name)
+    _of_one_phase(order.config.phase, folder)
     stacks = stacks_of(order.config)
     _known(order.values, stacks)
     tools.say(f"writing {len(stacks)} stacks to {folder}")
@@ -292,6 +297,17 @@ def _known(values: Mapping[str, object], stacks: Sequence[Stack]) -> None:
             raise ConfigError(
                 f"variable {name} is a secret, and --var shows it to every user of this machine",
                 hint=f"Set the environment variable TF_VAR_{name}.",
+            )
+
+
+def _of_one_phase(phase: Phase, folder: Path) -> None:
+    """Names in a cloud carry the deployment, not the phase: two phases of one would clash."""
+    for state in sorted(folder.glob(f"stacks/*/{STATE_FILE}")):
+        other, _, _ = state.parent.name.partition("-")
+        if other != phase and json.loads(state.read_text(encoding="utf-8")).get("resources"):
+            raise ConfigError(
+                f"deployment '{folder.name}' is of phase {other}: {state} has its resources",
+                hint=f"Choose another --name for phase {phase}, as --name {phase}.",
             )
 
 

@@ -9,6 +9,7 @@ from infra.purchase import Purchase
 from infra.roles import NodeRole
 from infra.stacks.blocks import Output, Provider, Stack, Variable, resource
 from infra.stacks.gcp_network import Names, network, tag
+from infra.stacks.names import LONGEST_DEPLOYMENT
 from infra.stacks.site import Part
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from infra.stacks.blocks import Block
 
 GOOGLE_VERSION = "6.50.0"  # the one that the schemas are of
-LONGEST_DEPLOYMENT = 24  # names in the cloud have 63 characters, ours are put before and behind it
 
 _PROJECT = Variable(
     name="project",

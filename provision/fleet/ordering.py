@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError
 from infra.resizing import Resize, resized
+from infra.stacks.names import check_deployment
 from provision.fleet.order import Order
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from infra.declaration import Phase, PhaseConfig
     from provision.costing import Costing
     from provision.fleet.record import FleetRecord, Value
-
-LONGEST_NAME = 24  # of names in a cloud, which have few letters, ours are only a part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +42,10 @@ def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Orde
     """Return the order.
 
     Raises:
-        ConfigError: The deployment is another phase's, its name too long for a cloud, or the
+        ConfigError: The deployment is another phase's, its name none that a cloud takes, or the
             purchase, a region or a resize is unknown.
     """
-    if len(asked.deployment) > LONGEST_NAME:
-        raise ConfigError(
-            f"deployment name '{asked.deployment}' is longer than {LONGEST_NAME} characters, "
-            "the most that names in a cloud leave for it",
-            hint="Choose another --name.",
-        )
+    check_deployment(asked.deployment)
     if record and record.config.phase != asked.phase:
         raise ConfigError(
             f"deployment {record.deployment} is phase {record.config.phase}, "

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provision.cli import main
+from tests.infra.stacks.simulated_aws import simulated_aws
 from tests.infra.stacks.terraforming import terraform
 
 Run = Callable[..., Result]
@@ -34,21 +35,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment in which AWS is a server of ours."""
     cli = terraform(tmp_path_factory.mktemp("mirror"), "aws")
-    server = pytest.importorskip("moto.server", reason="simulates AWS")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    try:
+    with simulated_aws() as environment:
         yield {
             **{k: v for k, v in cli.environment.items() if k.startswith("TF_")},
+            **environment,
             "QINFRA_TERRAFORM": cli.binary,
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -148,6 +140,7 @@ def test_what_needs_a_decision_is_named(plan: Run) -> None:
         (("--phase", "mvp", "--var", "operator"), 2, "is not KEY=VALUE"),
         (("--phase", "mvp", "--var", "operatr_cidr=x"), 2, "did you mean 'operator_cidr'"),
         (("--phase", "mvp", "--name", "Two Words"), 2, "deployment name 'Two Words'"),
+        (("--phase", "mvp", "--name", "d" * 25), 2, "25 characters"),
         (("--phase", "mvp", "--budget", "much"), 2, "is not a number"),
         (("--phase", "mvp", "--terraform", "/absent"), 3, "is no program"),
         (("--phase", "mvp", *PINNED, "--var", "operator_cidr=0.0.0.0/0"), 3, "wider than /8"),
@@ -160,6 +153,15 @@ def test_bad_input_is_one_line(
     assert result.exit_code == code, result.output
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert message in error
+
+
+def test_a_deployment_is_of_one_phase(plan: Run, tmp_path: Path) -> None:
+    state = tmp_path / ".qinfra" / ".stacks" / "mine" / "stacks" / "mvp-us-east-1"
+    state.mkdir(parents=True)
+    (state / "terraform.tfstate").write_text('{"resources": [{"type": "aws_vpc"}]}')
+    result = plan("--phase", "production", "--name", "mine")
+    assert result.exit_code == 2
+    assert "deployment 'mine' is of phase mvp" in result.stderr
 
 
 def test_no_secret_reaches_a_file_or_the_output(

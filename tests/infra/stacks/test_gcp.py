@@ -15,7 +15,8 @@ from infra.machines import REGIONS
 from infra.phases import phase_config
 from infra.purchase import Purchase
 from infra.stacks.blocks import Block, Stack, resource
-from infra.stacks.gcp import LONGEST_DEPLOYMENT, gcp_stacks
+from infra.stacks.gcp import gcp_stacks
+from infra.stacks.names import LONGEST_DEPLOYMENT
 from infra.units import HOURS_PER_MONTH
 from tests.infra.stacks.gcp_demo import demo, stack, with_more
 

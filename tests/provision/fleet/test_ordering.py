@@ -110,7 +110,7 @@ def test_what_would_lose_machines_is_refused(
 
 
 def test_a_name_that_no_cloud_takes_is_refused_early(costing: Costing) -> None:
-    with pytest.raises(ConfigError, match="longer than 24"):
+    with pytest.raises(ConfigError, match="room for 24"):
         order_of(Asked(deployment="a" * 25, phase=Phase.MVP), costing, None)
 
 
