@@ -179,9 +179,9 @@ class AwsFleet:
         }
 
     def _console_keys(self, machine: Machine, **how: Any) -> tuple[str, ...]:  # noqa: ANN401 - as boto3's
-        from botocore.exceptions import ClientError
-
         with told(at("ec2:GetConsoleOutput", machine.region)):
+            from botocore.exceptions import ClientError
+
             client = self.clients.of("ec2", machine.region)
             try:
                 answer = client.get_console_output(InstanceId=machine.id, **how)
