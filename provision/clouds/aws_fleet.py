@@ -144,7 +144,7 @@ class AwsFleet:
             for place in _groups_of(machines)
         }
         for (region, name), members in groups.items():
-            self._refuse_idle(region, name, [str(each["InstanceId"]) for each in members])
+            self._refuse_stopped(region, name, members)
         for (region, name), members in groups.items():
             resume(self.clients, region, name, members)
 
@@ -179,9 +179,9 @@ class AwsFleet:
         }
 
     def _console_keys(self, machine: Machine, **how: Any) -> tuple[str, ...]:  # noqa: ANN401 - as boto3's
-        from botocore.exceptions import ClientError
-
         with told(at("ec2:GetConsoleOutput", machine.region)):
+            from botocore.exceptions import ClientError
+
             client = self.clients.of("ec2", machine.region)
             try:
                 answer = client.get_console_output(InstanceId=machine.id, **how)
@@ -210,15 +210,18 @@ class AwsFleet:
                 )
             self.pause(min(_LOOK_SECONDS, left))
 
-    def _refuse_idle(self, region: str, group: str, ids: Sequence[str]) -> None:
-        idle = [
+    def _refuse_stopped(
+        self, region: str, group: str, members: Sequence[Mapping[str, Any]]
+    ) -> None:
+        ids = [str(each["InstanceId"]) for each in members if is_member(each)]
+        stopped = [
             each["InstanceId"]
             for each in self._instances(region, ids)
-            if _power_of(each) not in (Power.RUNNING, Power.GONE)
+            if _power_of(each) in (Power.STOPPING, Power.STOPPED)
         ]
-        if idle:
+        if stopped:
             raise RemoteError(
-                f"scaling group {group} in {region} would end {', '.join(idle[:_LISTED])}, "
+                f"scaling group {group} in {region} would end {', '.join(stopped[:_LISTED])}, "
                 "which does not run",
                 hint="Start all machines of the group first.",
             )

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from provision.clouds.aws_copies import owners_of_copies
 from provision.clouds.aws_words import DEPLOYMENT_TAG, OWNER_TAG, at, pages, tags_of, told
 from provision.clouds.cloud import Found
 
@@ -117,9 +118,8 @@ class _Place:
     def found(self) -> list[Found]:
         groups = dict(self._groups())
         listed = list(self._listed())
-        if any(each.kind == "rds:snapshot" for each in listed):
-            owners = self._database_copies()
-            listed = [replace(each, owner=owners.get(each.id, each.owner)) for each in listed]
+        owners = owners_of_copies(self.clients, self.region, listed)
+        listed = [replace(each, owner=owners.get(each.id, each.owner)) for each in listed]
         return [
             *(each for each in listed if each.kind != "kms:key" or self._key_stays(each.id)),
             *groups.values(),
@@ -186,17 +186,6 @@ class _Place:
             return self._arn("instance", attached[0]["InstanceId"])
         name, key = kind.owner
         return self._arn(name, thing[key]) if name else ""
-
-    def _database_copies(self) -> dict[str, str]:
-        """Return the database that each copy is of, both as ARNs."""
-        with told(at("rds:DescribeDBSnapshots", self.region)):
-            client = self.clients.of("rds", self.region)
-            return {
-                copy["DBSnapshotArn"]: ":".join(
-                    (*copy["DBSnapshotArn"].split(":")[:5], "db", copy["DBInstanceIdentifier"])
-                )
-                for copy in pages(client, "describe_db_snapshots", "DBSnapshots")
-            }
 
     def _key_stays(self, arn: str) -> bool:
         from botocore.exceptions import ClientError

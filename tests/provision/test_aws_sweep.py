@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from infra.errors import RemoteError
 from provision.clouds.aws_client import Clients
+from provision.clouds.aws_copies import owners_of_copies
 from provision.clouds.aws_fleet import AwsFleet
 from provision.clouds.aws_sweep import _found
 from provision.clouds.cloud import Found
@@ -168,6 +170,27 @@ def test_a_database_copy_goes_with_its_database(fleet: AwsFleet) -> None:
     assert orphans(found, {arn("db:data", "rds")}) == ()
     rds.delete_db_instance(DBInstanceIdentifier="data", SkipFinalSnapshot=True)
     assert [each.kind for each in orphans(fleet.tagged([WEST]), ())] == ["rds:snapshot"]
+
+
+def test_copies_go_with_their_database_or_their_vault(clients: Clients) -> None:
+    database, vault = arn("db:data", "rds"), arn("backup-vault:kept", "backup")
+    backup, point = arn("auto-backup:ab-1", "rds"), arn("recovery-point:1", "backup")
+    with (
+        Stubber(clients.of("rds", WEST)) as rds,
+        Stubber(clients.of("backup", WEST)) as vaults,
+    ):
+        told = {"DBInstanceAutomatedBackupsArn": backup, "DBInstanceArn": database}
+        rds.add_response(
+            "describe_db_instance_automated_backups", {"DBInstanceAutomatedBackups": [told]}
+        )
+        vaults.add_response(
+            "list_recovery_points_by_backup_vault",
+            {"RecoveryPoints": [{"RecoveryPointArn": point, "ResourceArn": "any"}]},
+            {"BackupVaultName": "kept"},
+        )
+        listed = [_found(each, {}) for each in (vault, backup, point)]
+        owners = owners_of_copies(clients, WEST, listed)
+    assert owners == {backup: database, point: vault}
 
 
 def test_a_sweep_that_may_not_see_everything_says_nothing(
