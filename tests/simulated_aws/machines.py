@@ -98,7 +98,7 @@ def _console(self: Any) -> ActionResult:
         "[    0.000000] Linux version 6.8.0-1018-aws",
         "ci-info: no authorized SSH keys fingerprints found for user ubuntu.",
         "-----BEGIN SSH HOST KEY KEYS-----",
-        *(f"{key} root@{instance.private_dns.split('.')[0]}" for key in keys),
+        *(f"{key} root@{instance.id}" for key in keys),
         "-----END SSH HOST KEY KEYS-----",
         "[   31.337] cloud-init[1337]: Cloud-init v. 24.4 finished",
     ]

@@ -67,7 +67,7 @@ def test_an_interrupted_deploy_says_what_stands_and_what_that_costs(operator: Op
 def test_one_that_is_killed_leaves_terraform_to_end_and_to_free_its_state(
     operator: Operator,
 ) -> None:
-    operator.interrupts(*DEPLOY, when=" created in ", with_signal=signal.SIGKILL)
+    operator.interrupts(*DEPLOY, when=" still ", with_signal=signal.SIGKILL)
     state = operator.folder / ".qinfra" / ".stacks" / "mvp" / "stacks" / "mvp-us-east-1"
     lock = state / ".terraform.tfstate.lock.info"
     assert lock.exists()
