@@ -51,7 +51,8 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     else:
         click.echo(render_plan(plan, coloured=sys.stdout.isatty()))
         if not plan.is_empty:
-            click.echo(f"Next: qinfra deploy --phase {plan.phase} …", err=True)
+            name = "" if plan.deployment == plan.phase else f" --name {plan.deployment}"
+            click.echo(f"Next: qinfra deploy --phase {plan.phase}{name} --skip-rollout", err=True)
     check_budget(plan, budget)
     if detailed and not plan.is_empty:
         ctx.exit(_CHANGES)
