@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from tests.simulated_aws import (  # noqa: F401 - each adds its actions
     backups,
     budgets,
+    cache_users,
     caches,
     databases,
     extending,
