@@ -1,6 +1,7 @@
 """`python -m bench [PART ...]`: measure, print a table, write bench/results/<date>.json.
 
-Parts that are not named keep what the same day's file says of them.
+Parts that are not named keep what the same day's file says of them. Some run only when they are
+named: `prebuilt` installs half a gigabyte, `terraform` needs Terraform and the AWS provider.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import answering, machine, pipeline, reserved, roi, simulation, startup, synth
+from bench import (
+    answering,
+    machine,
+    pipeline,
+    prebuilt,
+    reserved,
+    roi,
+    simulation,
+    startup,
+    synth,
+    terraform,
+)
 
 PARTS = {
     "startup": startup.measure,
@@ -24,6 +36,7 @@ PARTS = {
     "reserved": reserved.measure,
     "synth": synth.measure,
 }
+WHEN_NAMED = {"prebuilt": prebuilt.measure, "terraform": terraform.measure}
 # What the project promises, where it promises a number; the rest is reported as it is.
 AT_MOST = {
     "help_seconds": 0.25,
@@ -40,12 +53,16 @@ AT_MOST = {
     "worst_upfront_difference_usd": 1.0,
     "synth_mvp_seconds": 2.0,
     "synth_mvp_mib": 150.0,
+    "different": 0.0,
+    "doctor_enterprise_seconds": 5.0,
+    "plan_mvp_seconds": 6.0,
 }
-AT_LEAST = {"slowest_requests_per_second": 200_000.0}
+AT_LEAST = {"slowest_requests_per_second": 200_000.0, "prebuilt_vs_qinfra_time": 6.0}
 
 
 def main(names: list[str]) -> int:
-    """Run the named parts, all when none is named."""
+    """Run the named parts; when none is named, all but those of WHEN_NAMED."""
+    every = PARTS | WHEN_NAMED
     console = Console()
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
@@ -53,10 +70,10 @@ def main(names: list[str]) -> int:
     before = json.loads(file.read_text()) if file.exists() else {}
     report: dict[str, object] = {**before, "machine": machine.describe()}
     for name in names or list(PARTS):
-        if name not in PARTS:
-            console.print(f"Error: no part {name!r}; there is {', '.join(PARTS)}", style="red")
+        if name not in every:
+            console.print(f"Error: no part {name!r}; there is {', '.join(every)}", style="red")
             return 2
-        figures = PARTS[name]()
+        figures = every[name]()
         report[name] = figures
         console.print(_table(name, figures))
     file.write_text(json.dumps(report, indent=2) + "\n")

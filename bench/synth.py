@@ -1,51 +1,24 @@
-"""How long `qinfra synth --phase mvp` takes as a whole process, and the memory of it and Node."""
+"""How long `qinfra synth` takes as a whole process for each phase, and its memory with Node.js."""
 
 from __future__ import annotations
 
-import statistics
-import subprocess
 import tempfile
-import time
-
-import psutil
 
 from bench.fleet import QINFRA
+from bench.footprint import Footprint, footprint, summary
+from infra.declaration import Phase
 
 RUNS = 5
-_SAMPLE_SECONDS = 0.02
 
 
 def measure() -> dict[str, float]:
-    """Return the median time, and the most memory that was resident at once."""
-    taken, memory = [], []
+    """Return each phase's median time and most memory, the phases taken in turn."""
+    runs: dict[str, list[Footprint]] = {phase.value: [] for phase in Phase}
     for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as folder:
-            seconds, resident = _run([str(QINFRA), "synth", "--phase", "mvp", "--out", folder])
-        taken.append(seconds)
-        memory.append(resident)
-    return {
-        "synth_mvp_seconds": statistics.median(taken),
-        "synth_mvp_mib": max(memory) / 2**20,
-    }
-
-
-def _run(argv: list[str]) -> tuple[float, int]:
-    started = time.perf_counter()
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-    watched, most = psutil.Process(process.pid), 0
-    while process.poll() is None:
-        most = max(most, _resident(watched))
-        time.sleep(_SAMPLE_SECONDS)
-    if process.returncode:
-        raise RuntimeError(argv)
-    return time.perf_counter() - started, most
-
-
-def _resident(process: psutil.Process) -> int:
-    total = 0
-    try:
-        for each in (process, *process.children(recursive=True)):
-            total += each.memory_info().rss
-    except psutil.NoSuchProcess:
-        return total
-    return total
+        for phase, taken in runs.items():
+            with tempfile.TemporaryDirectory() as folder:
+                taken.append(footprint((str(QINFRA), "synth", "--phase", phase, "--out", folder)))
+    figures: dict[str, float] = {}
+    for phase, taken in runs.items():
+        figures |= summary(f"synth_{phase}", taken)
+    return figures

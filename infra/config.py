@@ -7,8 +7,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from infra.backend import LOCAL, PREFIX, GcsBackend, S3Backend
 from infra.capacity.assumptions import Assumptions
 from infra.domain import unknown
 from infra.errors import ConfigError
@@ -17,6 +26,8 @@ from infra.ranges import LogNormal, Spread, Triangular, domain_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from infra.backend import Backend
 
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 
@@ -58,6 +69,54 @@ class LocalSettings(_Table):
     threads: int = Field(default=1, gt=0)
     max_processes: int | None = Field(default=None, ge=2)
     state_folder: Annotated[Path, Field(strict=False)] = Path(".qinfra")
+
+
+class StateSettings(_Table):
+    """[state]: where Terraform keeps the states of what stands in a cloud.
+
+    Attributes:
+        backend: "local" is beside the stacks, on this machine.
+        bucket: Made by `qinfra backend bootstrap` when there is none.
+        region: Of the bucket.
+        prefix: Begins the name of everything in it.
+    """
+
+    backend: Literal["local", "s3", "gcs"] = "local"
+    bucket: str | None = None
+    region: str | None = None
+    prefix: str = PREFIX
+
+    @property
+    def place(self) -> Backend:
+        """The backend it describes.
+
+        Raises:
+            ConfigError: It describes none, or a name in it is none that the cloud would take.
+        """
+        if self.backend == "local":
+            self._refuse_others()
+            return LOCAL
+        if not self.bucket:
+            raise ConfigError(f'backend is "{self.backend}", so bucket has to name one')
+        if self.backend == "gcs":
+            return GcsBackend(bucket=self.bucket, region=self.region or "", prefix=self.prefix)
+        if not self.region:
+            raise ConfigError('backend is "s3", so region has to say where the bucket is')
+        return S3Backend(bucket=self.bucket, region=self.region, prefix=self.prefix)
+
+    def _refuse_others(self) -> None:
+        """Refuse a bucket that would be left unused, with the states on this machine."""
+        for key in ("bucket", "region"):
+            if getattr(self, key) is not None:
+                raise ConfigError(f'{key} is set, but backend is "local": must be "s3" or "gcs"')
+
+    @model_validator(mode="after")
+    def _allowed(self) -> StateSettings:
+        try:
+            _ = self.place
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class NetworkSettings(_Table):
@@ -148,6 +207,7 @@ class Settings(_Table):
     ranges: RangesSettings = RangesSettings()
     model: ModelSettings = ModelSettings()
     local: LocalSettings = LocalSettings()
+    state: StateSettings = StateSettings()
 
     @field_validator("assumptions", mode="before")
     @classmethod
@@ -208,5 +268,6 @@ def _known_keys(table: str) -> tuple[str, ...]:
         "ranges": RangesSettings,
         "model": ModelSettings,
         "local": LocalSettings,
+        "state": StateSettings,
     }
     return tuple(tables.get(table, Settings).model_fields)

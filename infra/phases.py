@@ -187,6 +187,11 @@ def phase_config(
     )
 
 
+def cloud_of(phase: Phase) -> Cloud:
+    """Return the cloud that a phase runs on, when it does not run on one machine."""
+    return _PROMISES[phase].cloud
+
+
 def _wished(promise: _Promise, wishes: PhaseWishes) -> _Promise:
     regions = wishes.regions or promise.regions
     for region in regions:

@@ -56,39 +56,63 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A limit that a cloud puts on an account, for each region.
+    """A limit that a cloud puts on an account, for each region unless it says otherwise.
 
     Attributes:
         code: The cloud's name of it.
         name: In words.
         unit: What it counts.
         source: Where the code comes from, with a date.
+        request: Command that asks for a higher limit, with {desired}, {region} and {project}.
     """
 
     code: str
     name: str
     unit: str
     source: str
+    request: str
 
 
-_EC2_SOURCE = "EC2's service quotas by code, as published scripts ask for them, 2026-11"
-ON_DEMAND_G = Quota(
-    code="L-DB2E81BA",
-    name="Running On-Demand G and VT instances",
-    unit="vCPU",
-    source=_EC2_SOURCE,
-)
-SPOT_G = Quota(  # its default is 0
-    code="L-3819A6DF",
-    name="All G and VT Spot Instance Requests",
-    unit="vCPU",
-    source=_EC2_SOURCE,
-)
-_GCP_SOURCE = "Compute Engine's metrics of a region, by name, 2026-11"
-GCP_CPUS = Quota(code="CPUS", name="CPUs", unit="vCPU", source=_GCP_SOURCE)
-GCP_ADDRESSES = Quota(
-    code="IN_USE_ADDRESSES", name="in-use IP addresses", unit="addresses", source=_GCP_SOURCE
-)
+def _ec2(code: str, name: str) -> Quota:
+    return Quota(
+        code=code,
+        name=name,
+        unit="vCPU",
+        source="EC2's service quotas by code, as published scripts ask for them, 2026-11",
+        request="aws service-quotas request-service-quota-increase --service-code ec2 "
+        f"--quota-code {code} --desired-value {{desired}} --region {{region}}",
+    )
+
+
+def _gcp(code: str, name: str, unit: str, *, regional: bool = True) -> Quota:
+    """Return a quota of Compute Engine.
+
+    A person asks for more through Cloud Quotas: the consumer overrides of `gcloud alpha services
+    quota` only lower a limit (Service Usage's documentation of consumerOverrides, 2026-11).
+    """
+    words = code.replace("_", "-")
+    scope = "-per-project-region" if regional else "-per-project"
+    of_region = " --dimensions region={region}" if regional else ""
+    name_of_request = f"qinfra-{words.lower()}" + ("-{region}" if regional else "")
+    return Quota(
+        code=code,
+        name=name,
+        unit=unit,
+        source="Compute Engine's metrics, and Cloud Quotas' ids of them in published scripts, "
+        "2026-11",
+        request=f"gcloud beta quotas preferences update {name_of_request} --allow-missing "
+        f"--service compute.googleapis.com --project {{project}} --quota-id {words}{scope}"
+        f"{of_region} --preferred-value {{desired}} --email YOURS",
+    )
+
+
+ON_DEMAND_G = _ec2("L-DB2E81BA", "Running On-Demand G and VT instances")
+SPOT_G = _ec2("L-3819A6DF", "All G and VT Spot Instance Requests")  # its default is 0
+GCP_CPUS = _gcp("CPUS", "CPUs", "vCPU")
+GCP_SPOT_CPUS = _gcp("PREEMPTIBLE_CPUS", "preemptible CPUs", "vCPU")
+GCP_ALL_CPUS = _gcp("CPUS_ALL_REGIONS", "CPUs of all regions", "vCPU", regional=False)
+GCP_ADDRESSES = _gcp("IN_USE_ADDRESSES", "in-use IP addresses", "addresses")
+GCP_SSD = _gcp("SSD_TOTAL_GB", "SSD persistent disks", "GB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,15 +170,19 @@ def addresses_needed(config: PhaseConfig) -> int:
     return 1 + config.services.nat_gateways
 
 
-def raise_request(quota: Quota, region: str, desired: int) -> str:
-    """Return the command that asks AWS for a higher limit."""
-    return (
-        "aws service-quotas request-service-quota-increase --service-code ec2 "
-        f"--quota-code {quota.code} --desired-value {desired} --region {region}"
-    )
+def ssd_gb_needed(config: PhaseConfig, region: str) -> int:
+    """Return a region's SSD when every group has grown to its upper bound."""
+    return sum(group.maximum * group.disk_gib for group in config.groups if group.region == region)
 
 
-def quota_finding(quota: Quota, region: str, need: int, *, limit: int, in_use: int) -> Finding:
+def raise_request(quota: Quota, region: str, desired: int, project: str = "") -> str:
+    """Return the command that asks the cloud for a higher limit; `project` is Google's."""
+    return quota.request.format(desired=desired, region=region, project=project)
+
+
+def quota_finding(
+    quota: Quota, region: str, need: int, *, limit: int, in_use: int, project: str = ""
+) -> Finding:
     """Return whether the quota holds the fleet, with the request that raises it if not."""
     answer = quota_answer(need, limit, in_use)
     figures = f"{need} {quota.unit} needed, {answer.have} left of {limit}"
@@ -163,7 +191,7 @@ def quota_finding(quota: Quota, region: str, need: int, *, limit: int, in_use: i
         region=region,
         answer=Answer.REFUSED if answer.short else Answer.OK,
         detail=f"{quota.name}: {figures}" + (f", {answer.short} short" if answer.short else ""),
-        remedy=raise_request(quota, region, answer.desired) if answer.short else "",
+        remedy=raise_request(quota, region, answer.desired, project) if answer.short else "",
         need=need,
         have=answer.have,
         short=answer.short,
@@ -187,6 +215,28 @@ def zones_finding(region: str, machine: str, offered: Collection[str], need: int
         need=need,
         have=len(found),
         short=short,
+    )
+
+
+def zone_finding(region: str, zone: str, machine: str, offered: Collection[str]) -> Finding:
+    """Return whether the one zone of the nodes offers a machine, with those that do if not.
+
+    Args:
+        region: Of the zone.
+        zone: Google's name of it, which is the same for everyone.
+        machine: Its type.
+        offered: Zones of the region with the machine.
+    """
+    others = sorted(set(offered))
+    there = zone in others
+    listed = f"; {', '.join(others)} do" if others else ", nor does any other of the region"
+    elsewhere = f"Plan with `--var zone={others[0]}`." if others else "Choose another --region."
+    return Finding(
+        check="zone",
+        region=region,
+        answer=Answer.OK if there else Answer.REFUSED,
+        detail=f"{zone} offers {machine}" if there else f"{zone} offers no {machine}{listed}",
+        remedy="" if there else elsewhere,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from infra.errors import ConfigError, RemoteError
+from infra.errors import RemoteError
 from provision.gateway import GatewayClient
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ def connected(folder: DeploymentFolder) -> Iterator[tuple[GatewayClient, str]]:
         ConfigError: The deployment has no gateway yet, or its key is refused.
         RemoteError: No gateway answers.
     """
-    inventory = folder.inventory()
-    if inventory is None:
-        raise ConfigError(
-            f"the deploy of {folder.name} was cut short", hint="Run `qinfra deploy` again."
-        )
+    inventory = folder.agents()
     failure: RemoteError | None = None
     for url in inventory.gateways:
         with GatewayClient(url, folder.api_key()) as client:

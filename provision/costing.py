@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from infra.capacity.findings import FindingPrices
 from infra.cost.estimate import CostReport, estimate
@@ -107,7 +107,19 @@ class Costing:
         )
 
 
-def check_budget(report: CostReport, budget: Decimal | None) -> None:
+class Priced(Protocol):
+    """A phase whose month has a price."""
+
+    @property
+    def phase(self) -> Phase:
+        """Which."""
+
+    @property
+    def monthly_usd(self) -> Decimal:
+        """Of all that has a price."""
+
+
+def check_budget(report: Priced, budget: Decimal | None) -> None:
     """Pass a phase that costs no more than the budget, or any without one.
 
     Raises:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.capacity.assumptions import Assumptions
+from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.rounding import Rounding
 from infra.domain import unknown
 from infra.errors import ConfigError
@@ -46,6 +47,21 @@ class Inputs:
     assumptions: Assumptions
     network_notes: tuple[str, ...]
     rounding: Rounding
+
+
+def read_and_told(flags: InputFlags, say: Callable[[str], object]) -> Inputs:
+    """Read as `read_inputs`, and say what to know about a network that is not the guide's.
+
+    For commands that do not show it with their results.
+
+    Raises:
+        QinfraError: As `read_inputs`.
+    """
+    inputs = read_inputs(flags, say)
+    if inputs.metrics is not GUIDE_NETWORK:
+        for note in inputs.network_notes:
+            say(f"network: {note}")
+    return inputs
 
 
 def read_inputs(flags: InputFlags, say: Callable[[str], object] = lambda _: None) -> Inputs:

@@ -1,4 +1,4 @@
-"""Checks that ask no cloud: this machine's programs, the bill, and what nobody can ask yet."""
+"""Checks that ask no cloud: this machine's programs, and the bill."""
 
 from __future__ import annotations
 
@@ -9,17 +9,8 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from infra.errors import PreflightError, RemoteError
-from infra.preflight import (
-    GCP_ADDRESSES,
-    GCP_CPUS,
-    Answer,
-    Finding,
-    addresses_needed,
-    budget_finding,
-    prices_finding,
-    vcpus_needed,
-)
+from infra.errors import PreflightError
+from infra.preflight import Answer, Finding, budget_finding, prices_finding
 from provision.doctor import Check
 
 if TYPE_CHECKING:
@@ -27,7 +18,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from infra.cost.estimate import CostReport
-    from infra.declaration import PhaseConfig
 
 _EXTRA = "Run `pip install 'qinfra[deploy]'`."
 
@@ -93,27 +83,6 @@ def bill_checks(report: CostReport, budget_usd: Decimal | None) -> list[Check]:
         budget = partial(budget_finding, monthly, unpriced, budget_usd)
         found.append(Check(name="budget", region="", find=budget))
     return found
-
-
-def google_checks(config: PhaseConfig) -> list[Check]:
-    """Return the checks of Google Cloud, which nobody can answer yet."""
-    found = []
-    for region in config.regions:
-        for quota, need in (
-            (GCP_CPUS, vcpus_needed(config)[region]),
-            (GCP_ADDRESSES, addresses_needed(config)),
-        ):
-            needed = f"{need} {quota.unit} needed"
-            find = partial(_unasked, needed, region)
-            found.append(Check(name=f"quota {quota.code}", region=region, find=find))
-    return found
-
-
-def _unasked(needed: str, region: str) -> Finding:
-    raise RemoteError(
-        f"{needed}; google-cloud-compute is not a dependency yet",
-        hint=f"Compare with `gcloud compute regions describe {region}`.",
-    )
 
 
 def _ok(check: str, detail: str) -> Finding:

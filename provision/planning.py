@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - as below
 from typing import TYPE_CHECKING
 
+from infra.backend import LOCAL, STATE_FILE, States
+from infra.declaration import Phase  # noqa: TC001 - read at run time, with a saved plan
+from infra.documents import from_json, to_json
 from infra.domain import unknown
 from infra.errors import ConfigError
 from infra.stacks.cdk import synthesise
+from infra.stacks.names import check_deployment
 from infra.stacks.phases import stacks_of
+from provision.files import write_atomically
+from provision.fleet.order import (
+    Bill,
+    QuotaEffect,
+    bill_of,
+    catalogue_of,
+    notes_of,
+    quota_effects,
+)
+from provision.rollout.batches import Batch, batches
+from provision.terraform.plan import PlanSummary, verified
 from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
-    from infra.cost.estimate import CostReport
-    from infra.declaration import PhaseConfig
+    from infra.backend import Backend
     from infra.stacks.blocks import Stack
+    from provision.fleet.order import Order
+    from provision.fleet.record import Value
     from provision.terraform.binary import Binary
     from provision.terraform.events import Event
-    from provision.terraform.plan import PlanSummary
+    from provision.terraform.run import Mode
 
 PLAN_FILE = "plan.tfplan"
-_STATES = "terraform_remote_state"
+_SAVED_FILE = "plan.json"
+_DATA_FOLDER = ".terraform"
+_NODE = re.compile(r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)_(?P<number>\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +54,7 @@ class StackPlan:
     Attributes:
         folder: Of the stack, with its saved plan.
         summary: None when it cannot be planned yet.
-        waits_for: States it reads, of stacks that have not been applied.
+        waits_for: Stacks whose outputs it reads, and that have not been applied.
     """
 
     name: str
@@ -41,19 +62,48 @@ class StackPlan:
     summary: PlanSummary | None
     waits_for: tuple[str, ...] = ()
 
+    @property
+    def plan(self) -> Path:
+        """Where the plan is saved."""
+        return self.folder / PLAN_FILE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhasePlan:
-    """A phase's plan, and what it costs once it stands."""
+    """A phase's plan, and what it costs once it stands.
+
+    Attributes:
+        nodes: Instances and cache nodes.
+        batches: In which a release would reach the nodes that are made or made anew.
+        notes: What to know beside the figures.
+        catalogue: Digest of what was asked for and of the prices; see `catalogue_of`.
+    """
 
     deployment: str
+    phase: Phase
+    regions: tuple[str, ...]
+    nodes: int
     stacks: tuple[StackPlan, ...]
-    cost: CostReport
+    bill: Bill
+    quotas: tuple[QuotaEffect, ...]
+    batches: tuple[Batch, ...]
+    notes: tuple[str, ...]
+    catalogue: str
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be done to any resource."""
         return all(each.summary is not None and each.summary.is_empty for each in self.stacks)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of the stacks that can be planned only after others are applied."""
+        return tuple(each.name for each in self.stacks if each.summary is None)
+
+    @property
+    def monthly_usd(self) -> Decimal:
+        """A month of the phase as it is asked for."""
+        return self.bill.monthly_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,53 +114,163 @@ class Tools:
         environ: The user's, with the credentials.
         on_event: Told what Terraform says.
         say: Told which step begins.
+        backend: Where the states are.
     """
 
     binary: Binary
     environ: Mapping[str, str]
     on_event: Callable[[Event], object]
     say: Callable[[str], object]
+    backend: Backend = LOCAL
 
 
-def plan_phase(
-    config: PhaseConfig,
-    cost: CostReport,
-    folder: Path,
-    values: Mapping[str, object],
-    tools: Tools,
-) -> PhasePlan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A stack that is on disk.
+
+    Attributes:
+        values: Of its own variables.
+    """
+
+    stack: Stack
+    folder: Path
+    values: Mapping[str, Value]
+
+
+def plan_phase(order: Order, folder: Path, tools: Tools) -> PhasePlan:
     """Write a phase's stacks under a folder, and plan each.
 
     Args:
-        config: The phase.
-        cost: Of the same configuration.
+        order: What is asked for; each stack gets those of its values that it knows.
         folder: Is there, keeps stacks, states and plans, and is named for the deployment.
-        values: Of the stacks' variables; each stack gets those it knows.
         tools: Terraform and whom to tell.
 
     Raises:
-        ConfigError: A variable is unknown to all stacks, or a stack is not valid.
+        ConfigError: The deployment's name does not fit the cloud's, or is another phase's already;
+            a variable is unknown to all stacks, or a stack is not valid.
         PreflightError: Node.js, the CDK, a provider or credentials are missing; a state is locked.
         RemoteError: Terraform was stopped.
     """
-    stacks = stacks_of(config)
-    _known(values, stacks)
+    catalogue = catalogue_of(order)
+    written = write_stacks(order, folder, tools)
+    plans = tuple(plan_stack(each, tools, catalogue=catalogue) for each in written)
+    plan = PhasePlan(
+        deployment=folder.name,
+        phase=order.config.phase,
+        regions=order.config.regions,
+        nodes=order.cost.nodes,
+        stacks=plans,
+        bill=bill_of(order),
+        quotas=quota_effects(order),
+        batches=batches(_nodes_made(plans)),
+        notes=notes_of(order),
+        catalogue=catalogue,
+    )
+    write_atomically(folder / _SAVED_FILE, f"{to_json(plan)}\n")
+    return plan
+
+
+def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...]:
+    """Write a phase's stacks under a folder.
+
+    Raises:
+        ConfigError: A variable is unknown to all stacks.
+        PreflightError: Node.js or the CDK is missing.
+    """
+    check_deployment(folder.name)
+    _of_one_phase(order.config.phase, folder)
+    stacks = stacks_of(order.config)
+    _known(order.values, stacks)
     tools.say(f"writing {len(stacks)} stacks to {folder}")
-    files = synthesise(stacks, folder)
-    plans = tuple(
-        _plan(stack, file.parent, {"deployment": folder.name, **values}, tools)
+    files = synthesise(stacks, folder, States(backend=tools.backend, deployment=folder.name))
+    given: Mapping[str, Value] = {"deployment": folder.name, **order.values}
+    return tuple(
+        Written(
+            stack=stack,
+            folder=file.parent,
+            values={each.name: given[each.name] for each in stack.variables if each.name in given},
+        )
         for stack, file in zip(stacks, files, strict=True)
     )
-    return PhasePlan(deployment=folder.name, stacks=plans, cost=cost)
 
 
-def parse_values(pairs: Iterable[str]) -> dict[str, object]:
+def plan_stack(
+    written: Written,
+    tools: Tools,
+    *,
+    catalogue: str = "",
+    mode: Mode = "change",
+    refresh: bool = True,
+) -> StackPlan:
+    """Plan a stack, or say what it waits for.
+
+    Raises:
+        QinfraError: As `plan_phase`.
+    """
+    stack, folder = written.stack, written.folder
+    missing = tuple(name for name in stack.reads if not is_applied(folder.parent / name, tools))
+    if missing:
+        return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
+    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    tools.say(f"{stack.name}: fetching providers")
+    terraform.init()
+    tools.say(f"{stack.name}: planning")
+    planned = terraform.plan(
+        folder / PLAN_FILE,
+        mode=mode,
+        variables=written.values,
+        catalogue=catalogue,
+        refresh=refresh,
+    )
+    return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
+
+
+def is_applied(folder: Path, tools: Tools) -> bool:
+    """Return whether a stack has outputs for others to read, wherever its state is.
+
+    Args:
+        folder: The stack's.
+        tools: Terraform, which is asked.
+
+    Raises:
+        PreflightError: The backend cannot be reached.
+    """
+    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    if not (folder / _DATA_FOLDER).is_dir():
+        terraform.init()
+    return bool(terraform.output())
+
+
+def saved_plan(folder: Path, *, catalogue: str | None = None) -> PhasePlan:
+    """Return the plan that was last made here, as long as it is still what would be applied.
+
+    Args:
+        folder: As of `plan_phase`.
+        catalogue: Digest of what is asked for now; not compared when None.
+
+    Raises:
+        ConfigError: There is none, or it is damaged.
+        StalePlan: The plan, its stack, the state, the prices or the configuration have changed.
+    """
+    file = folder / _SAVED_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: there is no saved plan", hint="Run `qinfra plan`.") from error
+    plan = from_json(PhasePlan, text, source=str(file))
+    for each in plan.stacks:
+        if each.summary is not None:
+            verified(each.plan, each.folder, catalogue=catalogue or plan.catalogue)
+    return plan
+
+
+def parse_values(pairs: Iterable[str]) -> dict[str, Value]:
     """Return the variables of `KEY=VALUE` flags; true, false and numbers as what they are.
 
     Raises:
         ConfigError: One is not of this form.
     """
-    values: dict[str, object] = {}
+    values: dict[str, Value] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
@@ -122,38 +282,44 @@ def parse_values(pairs: Iterable[str]) -> dict[str, object]:
     return values
 
 
-def _value(text: str) -> object:
+def _value(text: str) -> Value:
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else text
 
 
-def _known(values: Mapping[str, object], stacks: tuple[Stack, ...]) -> None:
-    names = {variable.name for stack in stacks for variable in stack.variables}
+def _known(values: Mapping[str, object], stacks: Sequence[Stack]) -> None:
+    variables = {variable.name: variable for stack in stacks for variable in stack.variables}
     for name in values:
-        if name not in names:
-            raise unknown("variable", name, names)
+        if name not in variables:
+            raise unknown("variable", name, variables)
+        if variables[name].sensitive:
+            raise ConfigError(
+                f"variable {name} is a secret, and --var shows it to every user of this machine",
+                hint=f"Set the environment variable TF_VAR_{name}.",
+            )
 
 
-def _plan(stack: Stack, folder: Path, values: Mapping[str, object], tools: Tools) -> StackPlan:
-    missing = tuple(state for state in _states_read(stack) if not (folder / state).exists())
-    if missing:
-        return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
-    mine = {variable.name for variable in stack.variables}
-    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
-    tools.say(f"{stack.name}: fetching providers")
-    terraform.init()
-    tools.say(f"{stack.name}: planning")
-    planned = terraform.plan(
-        folder / PLAN_FILE,
-        variables={name: value for name, value in values.items() if name in mine},
-    )
-    return StackPlan(name=stack.name, folder=folder, summary=planned.summary)
+def _of_one_phase(phase: Phase, folder: Path) -> None:
+    """Names in a cloud carry the deployment, not the phase: two phases of one would clash."""
+    for state in sorted(folder.glob(f"stacks/*/{STATE_FILE}")):
+        other, _, _ = state.parent.name.partition("-")
+        if other != phase and json.loads(state.read_text(encoding="utf-8")).get("resources"):
+            raise ConfigError(
+                f"deployment '{folder.name}' is of phase {other}: {state} has its resources",
+                hint=f"Choose another --name for phase {phase}, as --name {phase}.",
+            )
 
 
-def _states_read(stack: Stack) -> tuple[str, ...]:
-    return tuple(
-        str(block.arguments["config"]["path"])
-        for block in stack.of_kind(_STATES)
-        if block.mode == "data"
-    )
+def _nodes_made(plans: Sequence[StackPlan]) -> dict[str, str]:
+    """Return the role of each node that is made or made anew, by its name with its stack's."""
+    several = len(plans) > 1
+    made = {}
+    for each in plans:
+        if each.summary is None:
+            continue
+        for address in (*each.summary.adds, *(r.address for r in each.summary.replacements)):
+            if node := _NODE.fullmatch(address):
+                name = f"{node['role']}-{node['number']}"
+                made[f"{each.name}/{name}" if several else name] = node["role"]
+    return made

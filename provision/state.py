@@ -5,6 +5,7 @@ Only its owner can enter it (0700). What is secret in it is 0600.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -88,6 +89,21 @@ class DeploymentFolder:
         """One JSON object for each step ever taken."""
         return self.root / "journal.jsonl"
 
+    @property
+    def fleet_file(self) -> Path:
+        """What is on record of machines in a cloud; there is none for processes of this machine."""
+        return self.root / "fleet.json"
+
+    @property
+    def known_hosts_file(self) -> Path:
+        """The host keys of a cloud's machines."""
+        return self.root / "known_hosts"
+
+    @property
+    def stacks(self) -> Path:
+        """Where Terraform keeps the stacks of a cloud; see `create_stacks`."""
+        return stacks_under(self.home) / self.name
+
     def node(self, name: str) -> Path:
         """The folder of one node."""
         return self.root / "nodes" / name
@@ -107,9 +123,14 @@ class DeploymentFolder:
         It is apart from what runs on this machine, so that to remove that loses no state.
         """
         _create_home(self.home)
-        folder = self.home.absolute() / _STACKS / self.name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        self.stacks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.stacks
+
+    def remove_stacks(self) -> None:
+        """Remove the stacks, and states that lie beside them: only when nothing of them is left."""
+        shutil.rmtree(self.stacks, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other deployments have theirs there
+            self.stacks.parent.rmdir()
 
     def remove(self) -> None:
         """Remove the folder whole: it is gone at once, its content a moment later."""
@@ -145,6 +166,25 @@ class DeploymentFolder:
         if not self.inventory_file.exists():
             return None
         return inventory.load(self.inventory_file)
+
+    def agents(self) -> Inventory:
+        """The nodes, of a deployment that has any.
+
+        Raises:
+            ConfigError: Its deploy was cut short, or made machines without agents, or the
+                inventory is damaged.
+        """
+        nodes = self.inventory()
+        if nodes is None and self.fleet_file.exists():
+            raise ConfigError(
+                f"deployment {self.name} has machines in a cloud, and no agents run on them yet",
+                hint=f"See `qinfra status --name {self.name}`.",
+            )
+        if nodes is None:
+            raise ConfigError(
+                f"the deploy of {self.name} was cut short", hint="Run `qinfra deploy` again."
+            )
+        return nodes
 
     def save_inventory(self, nodes: Inventory) -> None:
         """Put the nodes on record."""
@@ -201,6 +241,11 @@ def _create_home(home: Path) -> None:
     ignore = home / ".gitignore"
     if not ignore.exists():
         write_atomically(ignore, "*\n", mode=0o644)
+
+
+def stacks_under(home: Path) -> Path:
+    """The folder of the stacks of all deployments."""
+    return home.absolute() / _STACKS
 
 
 def deployments(home: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from infra.capacity.network import GUIDE_NETWORK, NetworkMetrics
 from infra.declaration import phase_named
 from infra.phases import phase_config
 from provision.desired import Desired
-from provision.targets.target import check_target
+from provision.targets.target import LOCAL
 
 if TYPE_CHECKING:
     from infra.config import Settings
@@ -24,7 +24,6 @@ class Flags:
     """What was said on the command line; None where nothing was."""
 
     phase: str
-    target: str
     model: str | None = None
     split: str | None = None
     stages: int | None = None
@@ -60,7 +59,7 @@ def wish(
         metrics: The network whose demand sizes the phase.
 
     Raises:
-        ConfigError: The phase or the target is unknown, or the target not in this version.
+        ConfigError: The phase is unknown.
     """
     config = phase_config(phase_named(flags.phase), metrics, settings.assumptions)
     split, stages = _division(flags, settings)
@@ -69,7 +68,7 @@ def wish(
     )
     desired = Desired(
         phase=config.phase,
-        target=check_target(flags.target),
+        target=LOCAL,
         model=_model(flags.model or settings.model.path),
         split=split,
         stages=stages,

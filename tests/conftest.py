@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from node_agent import tls
-from tests.simulated_aws.running import simulated_aws  # noqa: F401 - a fixture for all
 
 # One process runs all tests, and whoever imports gRPC first decides its ciphers for all of them.
 tls.prepare()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from infra.declaration import NodeGroup, PhaseConfig
 
 DATABASE_GB = 100  # assumed: accounts, audit and request records of a phase
-ALARMS = 6  # of each region with a balancer: on it, its nodes, the database and the way out
+_ALARMS = 6  # of each region with a balancer: on it, its nodes, the database and the way out
 _STANDBY = 2  # a database's two instances, in two zones
 
 
@@ -53,6 +53,13 @@ def bill(config: PhaseConfig, assumptions: Assumptions) -> tuple[Usage, ...]:
     return tuple(_gcp(config, assumptions) if config.cloud == "gcp" else _aws(config, assumptions))
 
 
+def alarms_in(config: PhaseConfig, region: str) -> int:
+    """Return how many alarms a region has: with a balancer, and for groups that follow a queue."""
+    if not config.services.load_balancer:
+        return 0
+    return _ALARMS + any(group.scales for group in config.groups if group.region == region)
+
+
 def _gcp(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
     flow = traffic(config, assumptions)
     for region in config.regions:
@@ -79,7 +86,7 @@ def _aws(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
         yield from _region_network(config, region, assumptions)
         if config.services.load_balancer:
             yield from _region_edge(config, region, flow)
-            alarms = Decimal(ALARMS)
+            alarms = Decimal(alarms_in(config, region))
             yield _usage("operations", "alarms", region, "cloudwatch:alarm", alarms, "month")
         yield from _region_data(config, region)
         yield from _region_traffic(config, region, flow)

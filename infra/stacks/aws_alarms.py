@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.stacks.aws_rights import METRICS
+from infra.stacks.aws_scaling import ASSUMED_QUEUE_PER_SLOT, QUEUE_METRIC, queue_dimensions
 from infra.stacks.blocks import Output, Variable, resource
 from infra.stacks.site import Part
 
@@ -29,7 +31,7 @@ ALARM_EMAIL = Variable(
 )
 
 
-def alarms(config: PhaseConfig, site: Site) -> Part:
+def alarms(config: PhaseConfig, region: str, site: Site) -> Part:
     """Return a topic and what rings on it; nothing where neither balancer nor database stand.
 
     Each metric of an alarm is billed; ten in an account are free.
@@ -43,6 +45,8 @@ def alarms(config: PhaseConfig, site: Site) -> Part:
         rings += [_errors(config, site, topic), _unhealthy(site, topic)]
     if services.database:
         rings += _database(site, topic)
+    if any(group.scales for group in config.groups if group.region == region):
+        rings.append(_queue(region, site, topic))
     if not rings:
         return Part(blocks=())
     return Part(
@@ -144,6 +148,23 @@ def _database(site: Site, topic: Block) -> Iterator[Block]:
     )
 
 
+def _queue(region: str, site: Site, topic: Block) -> Block:
+    """Groups that do not keep up, or that stand still because nobody tells them of the queue."""
+    return _simple(
+        "queue",
+        site,
+        topic,
+        description="Four times the queue that groups aim at, or nobody tells of it: no group "
+        "grows or shrinks.",
+        namespace=METRICS,
+        metric_name=QUEUE_METRIC,
+        dimensions=dict(queue_dimensions(region)),
+        statistic="Average",
+        threshold=4 * ASSUMED_QUEUE_PER_SLOT,
+        treat_missing_data="breaching",
+    )
+
+
 def _gateways(config: PhaseConfig, site: Site, topic: Block) -> Iterator[Block]:
     """One in each zone; no more zones, no more gateways."""
     for number in range(1, min(config.services.nat_gateways, len(site.public)) + 1):
@@ -162,14 +183,18 @@ def _gateways(config: PhaseConfig, site: Site, topic: Block) -> Iterator[Block]:
 
 def _simple(name: str, site: Site, topic: Block, *, description: str, **metric: Any) -> Block:
     """An alarm about one metric, above its threshold unless said otherwise."""
-    given = {"comparison_operator": "GreaterThanThreshold", "period": _MINUTES_5, **metric}
+    given = {
+        "comparison_operator": "GreaterThanThreshold",
+        "period": _MINUTES_5,
+        "treat_missing_data": "missing",
+        **metric,
+    }
     return resource(
         "aws_cloudwatch_metric_alarm",
         name,
         alarm_name=f"{site.label}-{name.replace('_', '-')}",
         alarm_description=description,
         evaluation_periods=3,
-        treat_missing_data="missing",
         **given,
         **_rings(topic),
     )

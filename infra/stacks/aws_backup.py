@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from infra.stacks.aws_policies import trust
 from infra.stacks.blocks import resource
 
 if TYPE_CHECKING:
@@ -52,22 +52,11 @@ def backup(config: PhaseConfig, site: Site) -> tuple[Block, ...]:
 
 
 def _selection(site: Site, plan: Block) -> Iterator[Block]:
-    owner = site.vpc.ref("owner_id")
     role = resource(
         "aws_iam_role",
         "backup",
         name=f"{site.label}-backup",
-        assume_role_policy=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "backup.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": owner}},
-                },
-            }
-        ),
+        assume_role_policy=trust("backup", account=site.vpc.ref("owner_id")),
     )
     yield role
     for name, policy in _POLICIES.items():

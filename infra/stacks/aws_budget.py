@@ -45,7 +45,7 @@ def budget(config: PhaseConfig, region: str, site: Site) -> Part:
     block = resource(
         "aws_budgets_budget",
         "month",
-        name=f"{site.label}-${{var.deployment}}",
+        name=site.short,
         budget_type="COST",
         time_unit="MONTHLY",
         limit_amount="${tostring(var.budget_usd)}",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cost.bill import DATABASE_GB
 from infra.ports import CACHE_PORT, DATABASE_PORT
+from infra.stacks.aws_rights import cache_user
 from infra.stacks.blocks import Output, Variable, resource
 from infra.stacks.site import Part
 
@@ -20,12 +21,14 @@ _POSTGRES = "17"
 _REDIS = "7.1"
 _DATABASE_LOGS = ("postgresql", "upgrade")
 _LOG_DAYS = 30
+_NOW = '${formatdate("YYYYMMDDhhmmss", plantimestamp())}'
 
 _KEEP_DATABASE = Variable(
     name="keep_database",
     kind="bool",
     description="Refuse to delete the database; set to false, and apply, to destroy it.",
     default=True,
+    protects=True,
 )
 
 
@@ -35,8 +38,8 @@ def data(config: PhaseConfig, region: str, site: Site) -> Part:
     No password is made here: RDS makes the master's, keeps it in Secrets Manager and renews it.
     Other users sign in with IAM. Performance Insights stays off: nobody reads it.
 
-    The cache asks for TLS but for no password: its security group is the guard, and what is in it
-    can be computed again.
+    Nor has the cache any password: orchestrators sign in with their role, over TLS, and who has not
+    signed in may do nothing.
     """
     database, cache = _database(config, site), _cache(config, region, site)
     return Part(
@@ -71,7 +74,10 @@ def _database(config: PhaseConfig, site: Site) -> tuple[Block, ...]:
         **_instance(machine, site),
         db_subnet_group_name=subnets.ref("name"),
         parameter_group_name=parameters.ref("name"),
-        meta={"depends_on": [log.address for log in logs]},
+        meta={
+            "depends_on": [log.address for log in logs],
+            "lifecycle": {"ignore_changes": ["final_snapshot_identifier"]},
+        },
     )
     return (*logs, subnets, parameters, instance)
 
@@ -91,9 +97,9 @@ def _database_logs(site: Site) -> Iterator[Block]:
 def _instance(machine: str, site: Site) -> dict[str, Any]:
     """Storage is gp2, as it is priced; 100 GB of it carry 300 operations a second, 3,000 at peak.
 
-    The last snapshot has one name, so whoever destroys the database twice removes the first one's.
-    It opens with the site's key only: when that is destroyed too, it has to be copied under another
-    key before the key's waiting time is over.
+    The last snapshot is named for the time of the plan that made the database, so that each one's
+    is kept. It opens with the site's key only: when that is destroyed too, it has to be copied
+    under another key before the key's waiting time is over.
     """
     return {
         "identifier": site.label,
@@ -120,7 +126,7 @@ def _instance(machine: str, site: Site) -> dict[str, Any]:
         "copy_tags_to_snapshot": True,
         "deletion_protection": _KEEP_DATABASE.ref,
         "skip_final_snapshot": False,
-        "final_snapshot_identifier": f"{site.label}-final",
+        "final_snapshot_identifier": f"{site.label}-final-{_NOW}",
         "enabled_cloudwatch_logs_exports": list(_DATABASE_LOGS),
         "performance_insights_enabled": False,
     }
@@ -155,12 +161,15 @@ def _redis(machine: str, nodes: int, mode: dict[str, Any], site: Site) -> tuple[
         name=site.label,
         subnet_ids=[subnet.ref("id") for subnet in site.private],
     )
+    *users, user_group = _users(site)
     return (
         subnets,
+        *users,
+        user_group,
         resource(
             "aws_elasticache_replication_group",
             "main",
-            replication_group_id=site.label,
+            replication_group_id=site.short,
             description=f"Cache of {site.label}",
             engine="redis",
             engine_version=_REDIS,
@@ -168,6 +177,7 @@ def _redis(machine: str, nodes: int, mode: dict[str, Any], site: Site) -> tuple[
             port=CACHE_PORT,
             subnet_group_name=subnets.ref("name"),
             security_group_ids=[site.groups["cache"].ref("id")],
+            user_group_ids=[user_group.ref("user_group_id")],
             at_rest_encryption_enabled="true",
             kms_key_id=site.key.ref("arn"),
             transit_encryption_enabled=True,
@@ -179,6 +189,39 @@ def _redis(machine: str, nodes: int, mode: dict[str, Any], site: Site) -> tuple[
             **mode,
         ),
     )
+
+
+def _users(site: Site) -> tuple[Block, ...]:
+    """Who may use the cache: orchestrators with a token that IAM signs, valid for 15 minutes.
+
+    Every group must have a user called `default`, who is whoever has not signed in: nobody.
+    """
+    anyone = resource(
+        "aws_elasticache_user",
+        "default",
+        user_id=f"{site.short}-default",
+        user_name="default",
+        engine="redis",
+        access_string="off ~* -@all",
+        authentication_mode={"type": "no-password-required"},
+    )
+    node = resource(
+        "aws_elasticache_user",
+        "node",
+        user_id=cache_user(site),
+        user_name=cache_user(site),  # IAM takes no user of two names
+        engine="redis",
+        access_string="on ~* &* +@all",
+        authentication_mode={"type": "iam"},
+    )
+    group = resource(
+        "aws_elasticache_user_group",
+        "main",
+        user_group_id=site.short,
+        engine="redis",
+        user_ids=[anyone.ref("user_id"), node.ref("user_id")],
+    )
+    return anyone, node, group
 
 
 def _database_outputs(blocks: tuple[Block, ...]) -> Iterator[Output]:
@@ -203,4 +246,9 @@ def _cache_outputs(blocks: tuple[Block, ...]) -> Iterator[Output]:
             kept = "configuration_endpoint_address" if cluster else "primary_endpoint_address"
             yield Output(
                 name="cache_endpoint", value=block.ref(kept), description="Host of the cache."
+            )
+            yield Output(
+                name="cache_user",
+                value="${aws_elasticache_user.node.user_id}",
+                description="As whom orchestrators sign in to it, with their role.",
             )

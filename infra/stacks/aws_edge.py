@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 HEALTH_PATH = "/readyz"
 # The gateway gives up on a request after 120 s; the balancer must not give up before it.
 _GATEWAY_TIMEOUT_SECONDS = 120
-_NAME_LIMIT = 32  # of balancers and target groups, whose names are unique in a region only
 _TLS_13 = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 _TLS_12_FOR_CDN = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"  # CloudFront asks origins for TLS 1.2
 
@@ -42,6 +41,7 @@ _KEEP_BALANCER = Variable(
     kind="bool",
     description="Refuse to delete the load balancer; set to false, and apply, to destroy it.",
     default=True,
+    protects=True,
 )
 
 
@@ -63,8 +63,8 @@ def edge(config: PhaseConfig, region: str, site: Site) -> Part:
         targets,
         *_attachments(config, region, targets),
         *certificate(ORIGIN if config.services.cdn else DOMAIN),
-        *_listeners(balancer, targets, _TLS_12_FOR_CDN if config.services.cdn else _TLS_13),
-        *(() if config.services.cdn else _record(balancer)),
+        _https(balancer, targets, _TLS_12_FOR_CDN if config.services.cdn else _TLS_13),
+        *(() if config.services.cdn else (_redirect(balancer), _record(balancer))),
         *firewall(config, site, balancer),
     )
     rate = (RATE,) if config.services.waf_rules else ()
@@ -85,11 +85,13 @@ def _balancer(site: Site) -> Block:
     return resource(
         "aws_lb",
         "gateway",
-        name=site.label[:_NAME_LIMIT].rstrip("-"),
+        name=site.short,
         load_balancer_type="application",
         internal=False,
         subnets=[subnet.ref("id") for subnet in site.public],
-        security_groups=[site.groups["balancer"].ref("id")],
+        security_groups=[
+            site.groups[name].ref("id") for name in ("balancer", "checks") if name in site.groups
+        ],
         drop_invalid_header_fields=True,
         desync_mitigation_mode="strictest",
         enable_deletion_protection=_KEEP_BALANCER.ref,
@@ -102,7 +104,7 @@ def _targets(site: Site) -> Block:
     return resource(
         "aws_lb_target_group",
         "gateway",
-        name=site.label[:_NAME_LIMIT].rstrip("-"),
+        name=site.short,
         vpc_id=site.vpc.ref("id"),
         target_type="instance",
         protocol="HTTP",
@@ -133,8 +135,8 @@ def _attachments(config: PhaseConfig, region: str, targets: Block) -> Iterator[B
         )
 
 
-def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
-    yield resource(
+def _https(balancer: Block, targets: Block, policy: str) -> Block:
+    return resource(
         "aws_lb_listener",
         "https",
         load_balancer_arn=balancer.ref("arn"),
@@ -146,8 +148,12 @@ def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
         routing_http_response_strict_transport_security_header_value="max-age=31536000",
         default_action=[{"type": "forward", "target_group_arn": targets.ref("arn")}],
     )
+
+
+def _redirect(balancer: Block) -> Block:
+    """For people who type a name; a CDN speaks HTTPS by itself."""
     redirect = {"protocol": "HTTPS", "port": str(HTTPS_PORT), "status_code": "HTTP_301"}
-    yield resource(
+    return resource(
         "aws_lb_listener",
         "http",
         load_balancer_arn=balancer.ref("arn"),
@@ -157,9 +163,9 @@ def _listeners(balancer: Block, targets: Block, policy: str) -> Iterator[Block]:
     )
 
 
-def _record(balancer: Block) -> Iterator[Block]:
+def _record(balancer: Block) -> Block:
     """Where the name leads; behind a CDN that is for the global stack to say."""
-    yield resource(
+    return resource(
         "aws_route53_record",
         "gateway",
         zone_id=ZONE_ID,

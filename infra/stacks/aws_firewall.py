@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ConfigError
+from infra.stacks.aws_watch import LOG_DAYS
 from infra.stacks.blocks import Variable, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from infra.declaration import PhaseConfig
     from infra.stacks.blocks import Block
@@ -23,7 +24,7 @@ _COMMON_ABOUT_BODIES = (
     "GenericRFI_BODY",
     "EC2MetaDataSSRF_BODY",
 )
-_BAD_INPUTS_ABOUT_BODIES = ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY")
+_BAD_INPUTS_ABOUT_BODIES = ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY")
 
 RATE = Variable(
     name="requests_per_address",
@@ -70,6 +71,31 @@ def firewall(config: PhaseConfig, site: Site, balancer: Block) -> tuple[Block, .
             web_acl_arn=acl.ref("arn"),
             resource_arn=balancer.ref("arn"),
         ),
+        *_log(site, acl),
+    )
+
+
+def _log(site: Site, acl: Block) -> Iterator[Block]:
+    """What was refused, and whose it was; of all else nothing is kept, and no key of anybody."""
+    group = resource(
+        "aws_cloudwatch_log_group",
+        "firewall",
+        name=f"aws-waf-logs-{site.label}",  # the service writes to no other prefix
+        retention_in_days=LOG_DAYS,
+        kms_key_id=site.key.ref("arn"),
+    )
+    yield group
+    refused = {"action_condition": {"action": "BLOCK"}}
+    yield resource(
+        "aws_wafv2_web_acl_logging_configuration",
+        "gateway",
+        resource_arn=acl.ref("arn"),
+        log_destination_configs=[group.ref("arn")],
+        logging_filter={
+            "default_behavior": "DROP",
+            "filter": [{"behavior": "KEEP", "requirement": "MEETS_ANY", "condition": [refused]}],
+        },
+        redacted_fields=[{"single_header": {"name": each}} for each in ("authorization", "cookie")],
     )
 
 

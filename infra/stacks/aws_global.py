@@ -18,9 +18,8 @@ from infra.stacks.aws_certificate import (
     naming,
 )
 from infra.stacks.aws_edge import HEALTH_PATH
-from infra.stacks.aws_tags import DEPLOYMENT, provider
-from infra.stacks.blocks import Output, Stack, data, resource
-from infra.stacks.cdk import STATE_FILE
+from infra.stacks.aws_tags import DEPLOYMENT, SHORT_LABEL, label_in, provider
+from infra.stacks.blocks import Output, Stack, resource, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,23 +31,26 @@ REGION = "us-east-1"  # CloudFront takes certificates from no other
 # Policies that AWS keeps under fixed ids: never cache; pass on all that the client sent, but Host.
 _NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 _ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+_SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"  # added where an answer has none
 _READ_SECONDS = 60  # the most without asking AWS; a stream may pause so long, not last so long
 
 
 def global_stack(config: PhaseConfig) -> Stack | None:
     """Return the stack of a phase with a CDN, to be applied after its regions; None without.
 
-    It reads the balancers' names from the regions' states, which lie beside its own.
+    It reads the balancers' names from the regions' states.
     """
     if not config.services.cdn:
         return None
-    states = [_state(config, region) for region in config.regions]
+    states = [
+        state_of(f"{config.phase}-{region}", region.replace("-", "_")) for region in config.regions
+    ]
     regions = [
         block
         for region, state in zip(config.regions, states, strict=True)
-        for block in _region(config, region, state)
+        for block in _region(region, state)
     ]
-    distribution = _distribution(config)
+    distribution = _distribution()
     return Stack(
         name=f"{config.phase}-global",
         provider=provider(config, REGION),
@@ -71,20 +73,11 @@ def global_stack(config: PhaseConfig) -> Stack | None:
     )
 
 
-def _state(config: PhaseConfig, region: str) -> Block:
-    return data(
-        "terraform_remote_state",
-        region.replace("-", "_"),
-        backend="local",
-        config={"path": f"../{config.phase}-{region}/{STATE_FILE}"},
-    )
-
-
-def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
+def _region(region: str, state: Block) -> Iterator[Block]:
     """A record for those to whom this region is nearest, while it is healthy.
 
     Alias records watch the balancer's targets by themselves, from within AWS; the check asks from
-    the internet, as clients do.
+    the internet, as the CDN does, and has a security group for it.
     """
     name = region.replace("-", "_")
     check = resource(
@@ -97,7 +90,7 @@ def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
         enable_sni=True,
         failure_threshold=3,
         request_interval=30,
-        tags={"Name": f"qinfra-{config.phase}-{region}"},
+        tags={"Name": label_in(region)},
     )
     yield check
     yield resource(
@@ -117,7 +110,7 @@ def _region(config: PhaseConfig, region: str, state: Block) -> Iterator[Block]:
     )
 
 
-def _distribution(config: PhaseConfig) -> Block:
+def _distribution() -> Block:
     """A distribution that ends TLS near the client and keeps nothing: each answer is another's.
 
     It does not compress, for that would hold back the pieces of a stream.
@@ -126,7 +119,7 @@ def _distribution(config: PhaseConfig) -> Block:
         "aws_cloudfront_distribution",
         "main",
         enabled=True,
-        comment=f"qinfra {config.phase}",
+        comment=SHORT_LABEL,
         aliases=[DOMAIN],
         http_version="http2and3",
         is_ipv6_enabled=True,
@@ -152,6 +145,7 @@ def _distribution(config: PhaseConfig) -> Block:
             "cached_methods": ["GET", "HEAD"],
             "cache_policy_id": _NO_CACHE,
             "origin_request_policy_id": _ALL_BUT_HOST,
+            "response_headers_policy_id": _SECURITY_HEADERS,
             "compress": False,
         },
         restrictions={"geo_restriction": {"restriction_type": "none"}},

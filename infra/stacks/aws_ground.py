@@ -8,6 +8,7 @@ from infra.errors import ConfigError
 from infra.machines import region_named
 from infra.stacks.aws_groups import VARIABLES, roles_of, security_groups
 from infra.stacks.aws_network import network
+from infra.stacks.aws_tags import SHORT_LABEL, label_in
 from infra.stacks.aws_vault import account, bucket, key
 from infra.stacks.blocks import Output
 from infra.stacks.site import Part, Site
@@ -25,13 +26,14 @@ def ground(config: PhaseConfig, region: str) -> tuple[Site, Part]:
     region_named(region, "aws")
     if not roles_of(config, region):
         raise ConfigError(f"phase {config.phase}: no nodes in {region}")
-    label = f"qinfra-{config.phase}-{region}"
+    label = label_in(region)
     net, paths = network(config, region, label)
     groups, rules = security_groups(config, region, net.vpc, label)
     master, alias = key(config, region, label)
     artifacts, *guards = bucket(label, master)
     site = Site(
         label=label,
+        short=SHORT_LABEL,
         vpc=net.vpc,
         public=net.public,
         private=net.private,

@@ -19,7 +19,7 @@ from infra.ports import (
     STATUS_PORT,
 )
 from infra.stacks.aws_network import ANYWHERE
-from infra.stacks.blocks import Variable, resource
+from infra.stacks.blocks import Variable, data, resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,11 @@ _TALKERS = (
     ("embedding", "transformer"),
     (_ENTRY, "worker"),
 )
-_SERVICES = ("balancer", "database", "cache")
+_SERVICES = ("balancer", "checks", "database", "cache")
+# Lists of addresses that AWS keeps. A group holds 60 rules, and the CDN's list counts as 55 of
+# them, so that it serves one port, and the checks (25) have a group of their own.
+_CDN_ADDRESSES = "com.amazonaws.global.cloudfront.origin-facing"
+_CHECK_ADDRESSES = "com.amazonaws.{region}.route53-healthchecks"
 _WIDEST = 8  # bits of a network's prefix; half the internet is not an operator's network either
 
 VARIABLES = (
@@ -93,7 +97,7 @@ def security_groups(
     }
     closed = resource("aws_default_security_group", "closed", vpc_id=vpc.ref("id"))
     between = (rule for pair in pairs(config, region) for rule in _between(groups, pair))
-    outside = _outside(groups, roles)
+    outside = _outside(groups, roles, region)
     return groups, (closed, *groups.values(), *between, *outside)
 
 
@@ -139,7 +143,8 @@ def pairs(config: PhaseConfig, region: str) -> tuple[Pair, ...]:
 def _services(config: PhaseConfig, region: str) -> tuple[str, ...]:
     services = config.services
     cached = any(each.role == "cache" and each.region == region for each in config.groups)
-    there = (services.load_balancer, services.database, services.cache or cached)
+    checks = services.load_balancer and services.cdn
+    there = (services.load_balancer, checks, services.database, services.cache or cached)
     return tuple(name for name, exists in zip(_SERVICES, there, strict=True) if exists)
 
 
@@ -164,7 +169,7 @@ def _between(groups: Mapping[str, Block], pair: Pair) -> Iterator[Block]:
     )
 
 
-def _outside(groups: Mapping[str, Block], roles: tuple[str, ...]) -> Iterator[Block]:
+def _outside(groups: Mapping[str, Block], roles: tuple[str, ...], region: str) -> Iterator[Block]:
     for role in roles:  # packages come over HTTP, signed; all else over HTTPS
         for what, port in (("https", HTTPS_PORT), ("http", _HTTP_PORT)):
             yield _public("egress", f"{role}_{what}_to_anywhere", groups[role], port)
@@ -172,13 +177,39 @@ def _outside(groups: Mapping[str, Block], roles: tuple[str, ...]) -> Iterator[Bl
         yield _public(
             "ingress", "orchestrator_ssh_from_operator", groups[_ENTRY], SSH_PORT, operator=True
         )
-    if "balancer" in groups:
+    if "checks" in groups:
+        yield from _behind_cdn(groups, region)
+    elif "balancer" in groups:
         for what, port in (("https", HTTPS_PORT), ("http", _HTTP_PORT)):
             name = f"balancer_{what}_from_anywhere"
             yield _public("ingress", name, groups["balancer"], port)
     elif _ENTRY in groups:
         name = "orchestrator_https_from_anywhere"
         yield _public("ingress", name, groups[_ENTRY], HTTPS_PORT)
+
+
+def _behind_cdn(groups: Mapping[str, Block], region: str) -> Iterator[Block]:
+    """Open the balancer to the CDN and to the checks of its health, and to nobody else.
+
+    Another customer's distribution comes from the same addresses. It passes the same firewall and
+    needs an API key as well; a shared header would tell it apart, but lie in the state as text.
+    """
+    for group, origin, name in (
+        ("balancer", "cdn", _CDN_ADDRESSES),
+        ("checks", "route53", _CHECK_ADDRESSES.format(region=region)),
+    ):
+        addresses = data("aws_ec2_managed_prefix_list", origin, name=name)
+        yield addresses
+        yield resource(
+            "aws_vpc_security_group_ingress_rule",
+            f"{group}_https_from_{origin}",
+            description=f"{group} https from {origin}",
+            security_group_id=groups[group].ref("id"),
+            prefix_list_id=addresses.ref("id"),
+            ip_protocol="tcp",
+            from_port=HTTPS_PORT,
+            to_port=HTTPS_PORT,
+        )
 
 
 def _public(direction: str, name: str, group: Block, port: int, *, operator: bool = False) -> Block:

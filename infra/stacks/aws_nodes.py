@@ -86,6 +86,7 @@ def _instances(config: PhaseConfig, site: Site, group: NodeGroup) -> Iterator[Bl
             placement_group=placement_of(config, group.role),
             instance_market_options=market(config),
             metadata_options=METADATA,
+            ebs_optimized=True,
             root_block_device=_root_disk(site, group),
             user_data=first_boot(name),
             tags={"Name": name, "qinfra_role": group.role, "qinfra_node": f"{group.role}-{number}"},

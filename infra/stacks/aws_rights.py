@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.stacks.aws_groups import roles_of
-from infra.stacks.aws_vault import ACCOUNT, policy
+from infra.stacks.aws_policies import policy, trust
+from infra.stacks.aws_vault import ACCOUNT
 from infra.stacks.blocks import resource
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
             role,
             name=name,
             description=f"qinfra: {role} nodes",
-            assume_role_policy=policy(
-                {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-            ),
+            assume_role_policy=trust("ec2"),
         )
         yield made
         yield resource(
@@ -53,6 +52,11 @@ def rights(config: PhaseConfig, region: str, site: Site) -> Iterator[Block]:
                 policy_arn=_SESSIONS,
             )
         yield resource("aws_iam_instance_profile", role, name=name, role=made.ref("name"))
+
+
+def cache_user(site: Site) -> str:
+    """Return the name under which orchestrators sign in to the cache, with their role."""
+    return f"{site.short}-node"
 
 
 def _statements(
@@ -84,6 +88,16 @@ def _statements(
         "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         "Resource": [logs, f"{logs}:*"],
     }
+    if role == "orchestrator" and "cache" in site.groups:
+        cache = f"arn:aws:elasticache:{region}:{ACCOUNT}"
+        yield {
+            "Sid": "Cache",
+            "Action": "elasticache:Connect",
+            "Resource": [
+                f"{cache}:replicationgroup:{site.short}",
+                f"{cache}:user:{cache_user(site)}",
+            ],
+        }
     if role == "orchestrator" and any(group.scales for group in config.groups):
         yield {
             "Sid": "TellLoad",

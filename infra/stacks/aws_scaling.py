@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 QUEUE_METRIC = "queue_depth_per_slot"
 # One request waits for every two that are being answered: it begins within half an answer's time.
-_ASSUMED_QUEUE_PER_SLOT = 0.5
+ASSUMED_QUEUE_PER_SLOT = 0.5
 # Boot, fetch and load of the weights; until then a new machine counts as none, so that its group
 # does not go on growing for the load that it is about to take.
 _ASSUMED_WARM_UP_SECONDS = 300
@@ -46,6 +46,11 @@ def scaling(config: PhaseConfig, site: Site, group: NodeGroup) -> tuple[Block, .
     return template, machines, _policy(group, machines)
 
 
+def queue_dimensions(region: str) -> Mapping[str, str]:
+    """Return by what the queue of one deployment in one region is told from all others."""
+    return {"deployment": DEPLOYMENT.ref, "region": region}
+
+
 def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
     place = placement_of(config, group.role)
     return resource(
@@ -60,6 +65,7 @@ def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
         iam_instance_profile={"arn": f"${{aws_iam_instance_profile.{group.role}.arn}}"},
         instance_market_options=market(config),
         metadata_options=METADATA,
+        ebs_optimized="true",
         placement={"group_name": place} if place else None,
         block_device_mappings={
             "device_name": ROOT_DISK,
@@ -113,7 +119,11 @@ def _worn(config: PhaseConfig, site: Site, group: NodeGroup) -> Mapping[str, str
 
 
 def _policy(group: NodeGroup, machines: Block) -> Block:
-    dimensions = {"deployment": DEPLOYMENT.ref, "region": group.region}
+    """Follow the queue; while nobody tells of it the cloud neither adds nor takes a machine.
+
+    Target tracking ignores missing data, so a dead publisher leaves the group at its size. It is
+    the alarm `queue` that then rings.
+    """
     return resource(
         "aws_autoscaling_policy",
         group.role,
@@ -121,13 +131,14 @@ def _policy(group: NodeGroup, machines: Block) -> Block:
         autoscaling_group_name=machines.ref("name"),
         policy_type="TargetTrackingScaling",
         target_tracking_configuration={
-            "target_value": _ASSUMED_QUEUE_PER_SLOT,
+            "target_value": ASSUMED_QUEUE_PER_SLOT,
             "customized_metric_specification": {
                 "namespace": METRICS,
                 "metric_name": QUEUE_METRIC,
                 "statistic": "Average",
                 "metric_dimension": [
-                    {"name": name, "value": value} for name, value in dimensions.items()
+                    {"name": name, "value": value}
+                    for name, value in queue_dimensions(group.region).items()
                 ],
             },
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.stacks.blocks import Provider, Variable
+from infra.stacks.names import LONGEST_DEPLOYMENT, SHAPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,11 +16,21 @@ PROVIDER_VERSION = "5.100.0"
 DEPLOYMENT = Variable(
     name="deployment",
     kind="string",
-    description="Name of the deployment; everything carries it as a tag.",
-    default="qinfra",
-    condition='can(regex("^[a-z][a-z0-9-]{0,39}$", var.deployment))',
-    problem="Lower case letters, digits and hyphens, at most 40, a letter first.",
+    description="Name of the deployment: part of every name in the cloud, and a tag of everything.",
+    default="main",
+    condition=f'can(regex("^{SHAPE}$", var.deployment)) && '
+    f"length(var.deployment) <= {LONGEST_DEPLOYMENT}",
+    problem=f"At most {LONGEST_DEPLOYMENT} lower case letters, digits and single hyphens, a letter "
+    "first.",
 )
+
+# Unique in a region, where the shortest of limits, a balancer's, is 32 characters.
+SHORT_LABEL = f"qinfra-{DEPLOYMENT.ref}"
+
+
+def label_in(region: str) -> str:
+    """Return the prefix of a deployment's names in a region, unique in the whole account."""
+    return f"{SHORT_LABEL}-{region}"
 
 
 def tags(config: PhaseConfig) -> Mapping[str, str]:

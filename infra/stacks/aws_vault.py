@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from infra.purchase import Purchase
+from infra.stacks.aws_policies import policy
 from infra.stacks.blocks import data, resource
 
 if TYPE_CHECKING:
@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 ACCOUNT = "${data.aws_caller_identity.current.account_id}"
 _KEEP_OLD_DAYS = 30  # a release is rolled back within days; weights can be fetched again
 _ABANDONED_DAYS = 3  # a checkpoint is uploaded within hours
-_DELETE_KEY_DAYS = 30  # the longest the cloud waits: with the key go all disks and backups
+_DELETE_KEY_DAYS = 30  # the longest the cloud waits: with the key go all disks and snapshots
 _USE = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey")
-
-
-def policy(*statements: dict[str, Any]) -> str:
-    """Return a policy document of these statements; all allow unless they say otherwise."""
-    allowed = [{"Effect": "Allow", **each} for each in statements]
-    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
 
 
 def account() -> Block:
@@ -33,7 +27,13 @@ def account() -> Block:
 
 
 def key(config: PhaseConfig, region: str, label: str) -> tuple[Block, Block]:
-    """Return the region's key, renewed every year, and its alias."""
+    """Return the region's key, renewed every year, and its alias.
+
+    What the key has sealed opens with it alone, the database's last snapshot included. Destroyed,
+    it waits 30 days, in which a person can keep that snapshot by a copy under another key, or the
+    key by `aws kms cancel-key-deletion`. Copies in the backup vault are safe from this: a vault
+    with copies is not destroyed, and so neither is the key it needs.
+    """
     made = resource(
         "aws_kms_key",
         "main",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from infra.stacks.aws_alarms import alarms
 from infra.stacks.aws_backup import backup
+from infra.stacks.aws_policies import policy, trust
 from infra.stacks.blocks import Output, resource
 from infra.stacks.site import Part
 
@@ -27,7 +27,7 @@ def watch(config: PhaseConfig, region: str, site: Site) -> Part:
     The site's key has to let `logs.<region>.amazonaws.com` and `cloudwatch.amazonaws.com` use it.
     """
     nodes = _log_group(site, "nodes")
-    warned = alarms(config, site)
+    warned = alarms(config, region, site)
     return Part(
         blocks=(nodes, *_flows(region, site), *warned.blocks, *backup(config, site)),
         outputs=(
@@ -60,21 +60,10 @@ def _flows(region: str, site: Site) -> Iterator[Block]:
         "aws_iam_role",
         "flow_logs",
         name=f"{site.label}-flow-logs",
-        assume_role_policy=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {
-                        "StringEquals": {"aws:SourceAccount": owner},
-                        "ArnLike": {
-                            "aws:SourceArn": f"arn:aws:ec2:{region}:{owner}:vpc-flow-log/*"
-                        },
-                    },
-                },
-            }
+        assume_role_policy=trust(
+            "vpc-flow-logs",
+            account=owner,
+            source=f"arn:aws:ec2:{region}:{owner}:vpc-flow-log/*",
         ),
     )
     yield role
@@ -98,18 +87,14 @@ def _may_write(role: Block, group: Block) -> Block:
         "flow_logs",
         name="write",
         role=role.ref("id"),
-        policy=json.dumps(
+        policy=policy(
             {
-                "Version": "2012-10-17",
-                "Statement": {
-                    "Effect": "Allow",
-                    "Action": [
-                        "logs:CreateLogStream",
-                        "logs:PutLogEvents",
-                        "logs:DescribeLogStreams",
-                    ],
-                    "Resource": f"{group.ref('arn')}:*",
-                },
+                "Action": [
+                    "logs:CreateLogStream",
+                    "logs:PutLogEvents",
+                    "logs:DescribeLogStreams",
+                ],
+                "Resource": f"{group.ref('arn')}:*",
             }
         ),
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Mode = Literal["resource", "data"]
+REMOTE_STATE = "terraform_remote_state"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -73,6 +74,7 @@ class Variable:
         default: Taken when nothing is said, so that no plan waits for an answer; empty text or
             list where there is nothing to take, for Terraform's JSON cannot say null.
         condition: An expression that must be true of it, with `problem` when it is not.
+        protects: Whether true of it keeps a cloud from deleting what a stack made.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Variable:
     condition: str = ""
     problem: str = ""
     sensitive: bool = False
+    protects: bool = False
 
     @property
     def ref(self) -> str:
@@ -126,9 +129,27 @@ class Stack:
         if twice:
             raise QinfraError(f"stack {self.name}: {twice[0]} stands twice")
 
+    @property
+    def protections(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the variables that protect, each with the addresses of what it protects."""
+        return {
+            each.name: tuple(
+                block.address
+                for block in self.blocks
+                if each.ref in map(str, block.arguments.values())
+            )
+            for each in self.variables
+            if each.protects
+        }
+
     def of_kind(self, kind: str) -> tuple[Block, ...]:
         """Return the blocks of one type, in their order."""
         return tuple(block for block in self.blocks if block.kind == kind)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the stacks whose outputs it reads: they are applied before it."""
+        return tuple(str(block.arguments["stack"]) for block in self.of_kind(REMOTE_STATE))
 
 
 def resource(
@@ -149,6 +170,18 @@ def data(
 ) -> Block:
     """Return data to look up; as `resource`."""
     return _block("data", kind, name, arguments, meta)
+
+
+def state_of(stack: str, name: str) -> Block:
+    """Return the outputs of another stack of the deployment, as in `ref("outputs.vpc_id")`.
+
+    Where its state is, synthesis says.
+
+    Args:
+        stack: The other one's name.
+        name: Part of the block's address.
+    """
+    return Block(mode="data", kind=REMOTE_STATE, name=name, arguments={"stack": stack})
 
 
 def _block(

@@ -8,7 +8,8 @@ from infra.errors import ConfigError
 from infra.purchase import Purchase
 from infra.roles import NodeRole
 from infra.stacks.blocks import Output, Provider, Stack, Variable, resource
-from infra.stacks.gcp_network import network, tag
+from infra.stacks.gcp_network import Names, network, tag
+from infra.stacks.names import LONGEST_DEPLOYMENT
 from infra.stacks.site import Part
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from infra.stacks.blocks import Block
 
 GOOGLE_VERSION = "6.50.0"  # the one that the schemas are of
-LONGEST_DEPLOYMENT = 24  # names in the cloud have 63 characters, ours are put before and behind it
 
 _PROJECT = Variable(
     name="project",
@@ -48,6 +48,7 @@ _PROTECTION = Variable(
     kind="bool",
     description="Whether the cloud refuses to delete nodes",
     default=False,
+    protects=True,
 )
 
 # OS Login asks IAM who may log in, so no key lies in metadata; a node's host keys are read from
@@ -88,7 +89,12 @@ def _region(config: PhaseConfig, region: str) -> Stack:
     label = f"{_DEPLOYMENT.ref}-{config.phase}-{region}"
     groups = tuple(group for group in config.groups if group.region == region and group.count)
     roles = tuple(group.role for group in groups)
-    ground = network(label, region, roles, nat=bool(config.services.nat_gateways))
+    mark = (
+        f"managed_by=qinfra qinfra_deployment={_DEPLOYMENT.ref} "
+        f"qinfra_phase={config.phase} qinfra_region={region}"
+    )
+    names = Names(label=label, mark=mark)
+    ground = network(names, region, roles, nat=bool(config.services.nat_gateways))
     fleet = _Nodes(config, region, label).part(groups)
     zone = _zone(region)
     return Stack(
@@ -137,7 +143,7 @@ class _Nodes:
                     "role": group.role,
                     "private_ip": node.ref("network_interface[0].network_ip"),
                     "public_ip": address.ref("address") if address else "",
-                    "instance_id": node.ref("instance_id"),
+                    "instance_id": node.ref("id"),
                 }
         nodes = Output(name="nodes", value=said, description="Nodes by name")
         return Part(blocks=tuple(blocks), outputs=(nodes,), variables=(_IMAGE, _PROTECTION))

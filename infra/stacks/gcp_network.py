@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.ports import GRPC_PORT, HTTPS_PORT, SSH_PORT, STATUS_PORT
@@ -35,16 +36,29 @@ OPERATOR_CIDR = Variable(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What is found in the cloud by.
+
+    Attributes:
+        label: Prefix of every name.
+        mark: Description of what can carry no labels, in their place.
+    """
+
+    label: str
+    mark: str
+
+
 def tag(role: str) -> str:
     """Return the network tag by which the firewall knows the nodes of a role."""
     return f"qinfra-{role}"
 
 
-def network(label: str, region: str, roles: tuple[str, ...], *, nat: bool) -> Part:
+def network(names: Names, region: str, roles: tuple[str, ...], *, nat: bool) -> Part:
     """Return the network, its way out and its firewall.
 
     Args:
-        label: Prefix of every name in the cloud.
+        names: Of all that is made.
         region: Of the subnetwork.
         roles: Those that have nodes here.
         nat: Whether nodes without an address of their own reach the internet.
@@ -52,33 +66,40 @@ def network(label: str, region: str, roles: tuple[str, ...], *, nat: bool) -> Pa
     vpc = resource(
         "google_compute_network",
         "main",
-        name=label,
+        name=names.label,
+        description=names.mark,
         auto_create_subnetworks=False,
         routing_mode="REGIONAL",
     )
     subnet = resource(
         "google_compute_subnetwork",
         "main",
-        name=label,
+        name=names.label,
+        description=names.mark,
         region=region,
         network=vpc.ref("id"),
         ip_cidr_range=SUBNET_RANGE,
         private_ip_google_access=True,
     )
-    way_out = _nat(label, region, vpc, subnet) if nat else ()
-    firewall = _Firewall(label, vpc)
+    way_out = _nat(names, region, vpc, subnet) if nat else ()
+    firewall = _Firewall(names, vpc)
     rules = (*firewall.inward(roles), *firewall.outward())
     return Part(blocks=(vpc, subnet, *way_out, *rules), variables=(OPERATOR_CIDR,))
 
 
-def _nat(label: str, region: str, vpc: Block, subnet: Block) -> tuple[Block, ...]:
+def _nat(names: Names, region: str, vpc: Block, subnet: Block) -> tuple[Block, ...]:
     router = resource(
-        "google_compute_router", "main", name=label, region=region, network=vpc.ref("id")
+        "google_compute_router",
+        "main",
+        name=names.label,
+        description=names.mark,
+        region=region,
+        network=vpc.ref("id"),
     )
     nat = resource(
         "google_compute_router_nat",
         "main",
-        name=label,
+        name=names.label,
         region=region,
         router=router.ref("name"),
         nat_ip_allocate_option="AUTO_ONLY",
@@ -89,8 +110,8 @@ def _nat(label: str, region: str, vpc: Block, subnet: Block) -> tuple[Block, ...
 
 
 class _Firewall:
-    def __init__(self, label: str, vpc: Block) -> None:
-        self._label, self._vpc = label, vpc
+    def __init__(self, names: Names, vpc: Block) -> None:
+        self._names, self._vpc = names, vpc
 
     def inward(self, roles: tuple[str, ...]) -> Iterator[Block]:
         others = [tag(role) for role in roles if role != _ENTRY]
@@ -144,7 +165,8 @@ class _Firewall:
         return resource(
             "google_compute_firewall",
             name,
-            name=f"{self._label}-{name.replace('_', '-')}",
+            name=f"{self._names.label}-{name.replace('_', '-')}",
+            description=self._names.mark,
             network=self._vpc.ref("id"),
             **arguments,
         )

@@ -25,7 +25,10 @@ class Site:
     """A region's ground: what nodes and services stand on.
 
     Attributes:
-        label: Prefix of every name in the cloud, as in `qinfra-mvp-us-east-1`.
+        label: Prefix of every name in the cloud, as in `qinfra-mvp-us-east-1` for a deployment
+            called mvp; at most 46 characters.
+        short: The same without the region, where a service has its own names in each and no room
+            for more; at most 31 characters.
         vpc: aws_vpc.
         public: aws_subnet of each zone, for balancers, gateways and orchestrators.
         private: aws_subnet of each zone, for all else.
@@ -35,6 +38,7 @@ class Site:
     """
 
     label: str
+    short: str
     vpc: Block
     public: tuple[Block, ...]
     private: tuple[Block, ...]

@@ -56,9 +56,7 @@ def command(
 
     folder = DeploymentFolder(home_of(home, config), name or NAME)
     with terminable():
-        deployed = bring_up(
-            Flags(phase="demo", target="local"), name=folder.name, config=config, home=home
-        )
+        deployed = bring_up(Flags(phase="demo"), name=folder.name, config=config, home=home)
         # A fleet that was up before is not this command's to stop.
         left_up = detach or deployed.action is Action.NOTHING
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,34 +18,49 @@ from provision.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from provision.state import DeploymentFolder
 
 
 @click.command("destroy")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--terraform", help="In a cloud: the program; terraform or tofu on PATH.")
+@click.option("--refresh/--no-refresh", default=True, help="In a cloud: look first what is there.")
 @deployment_options
 @json_option
-def command(
-    *, yes: bool, name: str | None, config: Path | None, home: Path | None, as_json: bool
-) -> None:
-    """Stop a deployment and remove its folder.
+def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options
+    """Stop a deployment and remove its folder; in a cloud, all that was made for it.
 
-    Certificates, the API key and logs go with it.
+    Certificates, the API key and logs go with it. In a cloud it ends with 6 when something that
+    carries the deployment's tag is left.
     """
-    from provision.destroy import destroy
     from provision.state import deployments
 
-    existing = deployments(home_of(home, config))
+    name = flags["name"]
+    existing = deployments(home_of(flags["home"], flags["config"]))
     if not existing or (name is not None and name not in existing):
         _tell(name, destroyed=False, as_json=as_json)
         return
-    folder = selected(name, config, home)
-    if not yes and not _confirmed(folder.name):
-        click.echo("Nothing was destroyed.", err=True)
-        return
+    folder = selected(name, flags["config"], flags["home"])
     with terminable():
-        destroy(folder, command=f"qinfra {' '.join(sys.argv[1:])}")
-    _tell(folder.name, destroyed=True, as_json=as_json)
+        destroyed = _destroyed(folder, flags)
+    if destroyed:
+        _tell(folder.name, destroyed=True, as_json=as_json)
+    else:
+        click.echo("Nothing was destroyed.", err=True)
+
+
+def _destroyed(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
+    """Destroy what was agreed to; returns whether it was."""
+    if folder.fleet_file.exists():
+        from provision.cli.unmaking import destroy_machines
+
+        return destroy_machines(folder, flags)
+    from provision.destroy import destroy
+
+    if not flags["yes"] and not _confirmed(folder.name):
+        return False
+    destroy(folder, command=f"qinfra {' '.join(sys.argv[1:])}")
+    return True
 
 
 def _confirmed(name: str) -> bool:

@@ -12,12 +12,9 @@ from provision.cli.inputs import model_inputs, model_options, regions_named
 from provision.cli.options import budget_option, json_option, notice, print_json
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from infra.declaration import PhaseConfig
     from infra.preflight import Finding
     from provision.costing import Costing
-    from provision.doctor import Check
 
 _SECONDS = Interval(0.1, 600)
 
@@ -26,9 +23,15 @@ _SECONDS = Interval(0.1, 600)
 @click.option("--phase", help="demo, mvp, production or enterprise.")
 @click.option("--region", help="Region, or several with commas; the phase's own when not given.")
 @click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
+@click.option("--var", "variables", multiple=True, metavar="KEY=VALUE", help="Of the stacks.")
 @budget_option
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="For all checks together."
+)
+@click.option(
+    "--name",
+    envvar="QINFRA_NAME",
+    help="Deployment whose own machines are not in its way; the phase's name when not given.",
 )
 @click.option("--strict", is_flag=True, help="Refuse what is unknown as well.")
 @model_options
@@ -40,12 +43,23 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     when one is refused, and under --strict when one is unknown.
     """
     from provision.doctor import findings_of
+    from provision.planning import parse_values
+    from provision.preflight import Subject, checks_of
     from provision.report.doctor import findings_document, render_findings, summary
 
     _SECONDS.check("--timeout", flags["timeout"])
     costing = _costing(flags)
     config = _declared(costing, flags)
-    checks = _checks(costing, config, flags["budget"], flags["timeout"])
+    checks = checks_of(
+        Subject(
+            config=config,
+            cost=costing.priced(config),
+            deployment=flags["name"] or config.phase.value,
+            values=parse_values(flags["variables"]),
+        ),
+        flags["budget"],
+        flags["timeout"],
+    )
     findings = findings_of(checks, flags["timeout"], notice)
     if as_json:
         print_json(findings_document(config, findings))
@@ -69,20 +83,6 @@ def _declared(costing: Costing, flags: dict[str, Any]) -> PhaseConfig:
         raise ConfigError("doctor of which phase?", hint="For example `qinfra doctor --phase mvp`.")
     phase = phase_named(flags["phase"])
     return costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
-
-
-def _checks(
-    costing: Costing, config: PhaseConfig, budget: Decimal | None, timeout_seconds: float
-) -> list[Check]:
-    import os
-
-    from provision.clouds.aws_preflight import AwsAccount
-    from provision.local_preflight import ThisMachine, bill_checks, google_checks
-
-    local = ThisMachine(os.environ).checks() + bill_checks(costing.priced(config), budget)
-    if config.cloud == "aws":
-        return local + AwsAccount(config, timeout_seconds).checks()
-    return local + google_checks(config)
 
 
 def _judge(config: PhaseConfig, findings: tuple[Finding, ...], *, strict: bool) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from infra.capacity.network import GUIDE_NETWORK
 from provision.cli.options import notice
-from provision.inputs import InputFlags, Inputs, read_inputs
+from provision.inputs import InputFlags, Inputs, read_and_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +51,7 @@ def model_inputs(values: dict[str, Any]) -> Inputs:
 
     For commands that do not show it with their results.
     """
-    inputs = read_inputs(input_flags(values), notice)
-    if inputs.metrics is not GUIDE_NETWORK:
-        for note in inputs.network_notes:
-            notice(f"network: {note}")
-    return inputs
+    return read_and_told(input_flags(values), notice)
 
 
 def regions_named(text: str | None) -> tuple[str, ...] | None:

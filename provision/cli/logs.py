@@ -54,7 +54,7 @@ def _log_files(folder: DeploymentFolder, node: str | None) -> list[LogFile]:
     from provision.report.logs import LogFile
     from provision.targets.supervision import SupervisorFiles
 
-    inventory = folder.inventory()
+    inventory = folder.agents() if folder.fleet_file.exists() else folder.inventory()
     files = []
     if node in (None, _SUPERVISOR):
         files.append(LogFile(SupervisorFiles(folder.root).log, _SUPERVISOR))

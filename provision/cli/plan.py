@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from provision.cli.inputs import model_inputs, model_options, regions_named
-from provision.cli.options import budget_option, home_of, json_option, notice, print_json
+from provision.cli.cloud import (
+    asked_of,
+    costing_of,
+    folder_of,
+    home_option,
+    order_options,
+    tools_of,
+)
+from provision.cli.inputs import model_options
+from provision.cli.options import budget_option, json_option, print_json
 
 if TYPE_CHECKING:
     from provision.planning import PhasePlan
@@ -20,14 +27,9 @@ _CHANGES = 2
 @click.command("plan")
 @click.option("--phase", required=True, help="demo, mvp, production or enterprise.")
 @click.option("--name", help="Deployment; the phase's name when not given.")
-@click.option("--purchase", help="on-demand, reserved-1y|3y-no|partial|all or spot.")
-@click.option("--region", help="Region, or several with commas; the phase's own when not given.")
-@click.option("--var", "variables", multiple=True, metavar="KEY=VALUE", help="Of the stacks.")
-@click.option("--terraform", help="The program; terraform or tofu on PATH when not given.")
-@click.option(
-    "--home", type=click.Path(path_type=Path), envvar="QINFRA_HOME",
-    help="Folder of all deployments; .qinfra or the settings' own.",
-)  # fmt: skip
+@order_options
+@home_option
+@click.option("--saved", is_flag=True, help="Show the last plan again, if it still holds.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
 @budget_option
 @model_options
@@ -47,30 +49,25 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
     if as_json:
         print_json(plan_document(plan))
     else:
-        click.echo(render_plan(plan))
-    check_budget(plan.cost, budget)
+        click.echo(render_plan(plan, coloured=sys.stdout.isatty()))
+        if not plan.is_empty:
+            click.echo(f"Next: qinfra deploy --phase {plan.phase} …", err=True)
+    check_budget(plan, budget)
     if detailed and not plan.is_empty:
         ctx.exit(_CHANGES)
 
 
 def _planned(flags: dict[str, Any]) -> PhasePlan:
     from infra.declaration import phase_named
-    from provision.costing import Costing
-    from provision.planning import Tools, parse_values, plan_phase
-    from provision.prices import load_prices
-    from provision.state import DeploymentFolder
-    from provision.terraform.binary import find_binary
+    from provision.fleet.ordering import order_of
+    from provision.fleet.record import load_fleet
+    from provision.planning import plan_phase, saved_plan
 
-    home = home_of(flags.pop("home"), flags["config"])
-    costing = Costing(inputs=model_inputs(flags), book=load_prices())
     phase = phase_named(flags["phase"])
-    config = costing.declared(phase, flags["purchase"], regions_named(flags["region"]))
-    values = parse_values(flags["variables"])
-    deployment = DeploymentFolder(home, flags["name"] or phase.value)
-    tools = Tools(
-        binary=find_binary(flags["terraform"], os.environ),
-        environ=os.environ,
-        on_event=lambda _: None,
-        say=notice,
-    )
-    return plan_phase(config, costing.priced(config), deployment.create_stacks(), values, tools)
+    folder = folder_of(flags["name"] or phase.value, flags["home"], flags["config"])
+    if flags["saved"]:
+        return saved_plan(folder.stacks)
+    asked = asked_of(flags, folder.name, phase)
+    order = order_of(asked, costing_of(flags), load_fleet(folder))
+    tools = tools_of(flags)
+    return plan_phase(order, folder.create_stacks(), tools)

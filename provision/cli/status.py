@@ -24,11 +24,17 @@ def command(
 ) -> None:
     """Show nodes, pipelines and the gateway.
 
-    Ends with 0 when every node is ready, 6 when some are, 5 when none is.
+    Ends with 0 when every node is ready, 6 when some are, 5 when none is. Of a deployment in a
+    cloud it shows the machines.
     """
     from provision.report.fleet import render_fleet
 
-    fleet = fleet_state(selected(name, config, home))
+    folder = selected(name, config, home)
+    if folder.fleet_file.exists():
+        from provision.cli.power import show_machines
+
+        ctx.exit(show_machines(folder, as_json=as_json))
+    fleet = fleet_state(folder)
     if as_json:
         print_json(fleet.to_document())
     else:
@@ -49,8 +55,8 @@ def fleet_state(folder: DeploymentFolder) -> FleetState:
     from provision.report.fleet import FleetState, node_states
     from provision.targets.local import LocalTarget
 
-    record, inventory = folder.deployment(), folder.inventory()
-    if record is None or inventory is None:
+    record, inventory = folder.deployment(), folder.agents()
+    if record is None:
         raise ConfigError(
             f"the deploy of {folder.name} was cut short", hint="Run `qinfra deploy` again."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import PreflightError, RemoteError
 from infra.pricing.refresh import Quote
+from provision.clouds.aws_client import Clients
 from provision.clouds.aws_offers import INSTANCES, Offer, Offers
+from provision.clouds.aws_words import DENIED, INVALID, credentials_missing, whole_pages
 from provision.clouds.reading import Reading, installed, usd_of
 
 if TYPE_CHECKING:
@@ -25,14 +26,8 @@ API, SPOT = "aws-api", "aws-spot"
 SKUS = tuple(f"ec2:{name}" for name in INSTANCES)
 
 _PRICING_REGION = "us-east-1"  # of its few homes the one that every account reaches
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 20, 3
-_DEADLINE_SECONDS = 180.0
-_REFUSALS = (
-    "AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken",
-    "ExpiredTokenException", "InvalidClientTokenId", "InvalidSignatureException",
-    "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation",
-    "UnrecognizedClientException",
-)  # fmt: skip
+_READ_SECONDS = 20.0
+_REFUSALS = (*DENIED, *INVALID)
 _SPOT_WINDOW = timedelta(hours=24)
 _SPOT_SYSTEM = "Linux/UNIX"
 
@@ -67,9 +62,9 @@ class ApiErrand:
         region, pages = self.regions[0], 0
         offers = Offers(region, self.url)
         with _told(API, region):
-            client = _client("pricing", _PRICING_REGION)
+            client = Clients(_READ_SECONDS).of("pricing", _PRICING_REGION)
             for instance in INSTANCES:
-                for page in _pages(client, "get_products", **_products(instance, region)):
+                for page in whole_pages(client, "get_products", **_products(instance, region)):
                     pages += 1
                     for text in page["PriceList"]:
                         for offer in _offers(json.loads(text)):
@@ -107,7 +102,8 @@ class SpotErrand:
         region, pages = self.regions[0], 0
         latest: dict[tuple[str, str], dict[str, Any]] = {}
         with _told(SPOT, region):
-            for page in _pages(_client("ec2", region), "describe_spot_price_history", **_history()):
+            client = Clients(_READ_SECONDS).of("ec2", region)
+            for page in whole_pages(client, "describe_spot_price_history", **_history()):
                 pages += 1
                 for entry in page["SpotPriceHistory"]:
                     place = entry["InstanceType"], entry["AvailabilityZone"]
@@ -203,51 +199,23 @@ def _offer(
     )
 
 
-def _client(service: str, region: str) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-    )
-    return boto3.session.Session().client(service, region_name=region, config=config)
-
-
-def _pages(client: Any, operation: str, **request: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as boto3's
-    """Yield pages until the last, or until the deadline."""
-    ends_at = time.monotonic() + _DEADLINE_SECONDS
-    for page in client.get_paginator(operation).paginate(**request):
-        yield page
-        if time.monotonic() > ends_at:
-            raise RemoteError(f"{operation}: took longer than {_DEADLINE_SECONDS:g} s")
-
-
 @contextmanager
 def _told(source: str, region: str) -> Iterator[None]:
     """Say what went wrong in words."""
     with installed(source):
         from botocore import exceptions
-    refused = (
-        exceptions.NoCredentialsError,
-        exceptions.PartialCredentialsError,
-        exceptions.CredentialRetrievalError,
-        exceptions.ProfileNotFound,
-        exceptions.TokenRetrievalError,
-        exceptions.SSOError,
-    )
+        from botocore.parsers import ResponseParserError
     where = f"{source} {region}"
     try:
         with installed(source):
             yield
-    except refused as error:
+    except credentials_missing() as error:
         raise _unauthorised(where, error) from error
     except exceptions.ClientError as error:
         if error.response.get("Error", {}).get("Code") in _REFUSALS:
             raise _unauthorised(where, error) from error
         raise RemoteError(f"{where}: {_line(error)}") from error
-    except exceptions.BotoCoreError as error:
+    except (exceptions.BotoCoreError, ResponseParserError) as error:
         raise RemoteError(f"{where}: {_line(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RemoteError(f"{where}: an answer that makes no sense: {error!r}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from infra.preflight import (
     zones_finding,
 )
 from infra.purchase import Purchase
-from provision.clouds.aws_words import pages, told
+from provision.clouds.aws_client import Clients
+from provision.clouds.aws_words import DEPLOYMENT_TAG, pages, tags_of, told
 from provision.doctor import Check
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ IMAGE_PARAMETER = (
     "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
 )
 _HOME = "us-east-1"  # one that no account can leave disabled, as it may be with the asked ones
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 10, 3
 # What the quotas of G and VT instances count. Matched here: a filter that a service does not
 # understand would find nothing in use, and let pass what does not fit.
 _FAMILIES = re.compile(r"(g[a-z]*|vt)\d")
@@ -45,11 +45,14 @@ class AwsAccount:
     """The account behind the credentials in force.
 
     Attributes:
-        read_seconds: Longest wait for one answer.
+        deployment: Whose machines are to be replaced or kept: what they use, it may use.
+        ami_id: The image that is pinned; the newest of AWS's deep learning images when empty.
     """
 
     config: PhaseConfig
-    read_seconds: float = _READ_SECONDS
+    clients: Clients = field(default_factory=Clients)
+    deployment: str = ""
+    ami_id: str = ""
 
     def checks(self) -> list[Check]:
         """Return every check of the account, and of each region of the phase."""
@@ -71,7 +74,7 @@ class AwsAccount:
     def identity(self) -> Finding:
         """Return who the credentials say this is."""
         with told("sts:GetCallerIdentity"):
-            who = self._client("sts", _HOME).get_caller_identity()["Arn"]
+            who = self.clients.of("sts", _HOME).get_caller_identity()["Arn"]
         return _ok("identity", "", str(who))
 
     def clock(self) -> Finding:
@@ -83,7 +86,7 @@ class AwsAccount:
 
         with told("sts:GetCallerIdentity"):
             try:
-                answer = self._client("sts", _HOME, signature_version=UNSIGNED)
+                answer = self.clients.of("sts", _HOME, signature_version=UNSIGNED)
                 told_by = answer.get_caller_identity()
             except ClientError as error:  # without a name it says no, and what time it is
                 told_by = error.response
@@ -94,7 +97,7 @@ class AwsAccount:
     def region(self, region: str) -> Finding:
         """Return whether the account may use a region."""
         with told("ec2:DescribeRegions"):
-            client = self._client("ec2", _HOME)
+            client = self.clients.of("ec2", _HOME)
             (found,) = client.describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
             status = found["OptInStatus"]
         if status == _OPTED_OUT:
@@ -108,7 +111,7 @@ class AwsAccount:
         """Return whether the vCPUs left of the region's quota hold the fleet at its largest."""
         quota = ec2_quota(self.config.purchase)
         with told("servicequotas:GetServiceQuota"):
-            client = self._client("service-quotas", region)
+            client = self.clients.of("service-quotas", region)
             answer = client.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)
             limit = _whole(answer["Quota"]["Value"])
         in_use = self._vcpus_in_use(region)
@@ -122,7 +125,7 @@ class AwsAccount:
         with told("ec2:DescribeInstanceTypeOfferings"):
             offers = list(
                 pages(
-                    self._client("ec2", region),
+                    self.clients.of("ec2", region),
                     "describe_instance_type_offerings",
                     "InstanceTypeOfferings",
                     LocationType="availability-zone-id",
@@ -138,20 +141,23 @@ class AwsAccount:
 
     def image(self, region: str) -> Finding:
         """Return whether the image that the nodes start from is there."""
-        with told("ssm:GetParameter", absent=("ParameterNotFound",)):
-            client = self._client("ssm", region)
-            image = str(client.get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"])
+        image = self.ami_id or self._newest_image(region)
         with told("ec2:DescribeImages", absent=("InvalidAMIID.NotFound",)):
-            images = self._client("ec2", region).describe_images(ImageIds=[image])["Images"]
+            images = self.clients.of("ec2", region).describe_images(ImageIds=[image])["Images"]
         if not images or images[0].get("State", "available") != "available":
             raise PreflightError(
-                f"the Deep Learning AMI {image} cannot be used here",
-                hint="Choose another region with --region.",
+                f"the image {image} cannot be used here",
+                hint="Choose another region with --region, or image with --var ami_id=….",
             )
         return _ok("image", region, f"{image} {images[0].get('Name', '')}".rstrip())
 
+    def _newest_image(self, region: str) -> str:
+        with told("ssm:GetParameter", absent=("ParameterNotFound",)):
+            client = self.clients.of("ssm", region)
+            return str(client.get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"])
+
     def _vcpus_in_use(self, region: str) -> int:
-        client = self._client("ec2", region)
+        client = self.clients.of("ec2", region)
         is_spot = self.config.purchase is Purchase.SPOT
         with told("ec2:DescribeInstances"):
             filters = [{"Name": "instance-state-name", "Values": list(_COUNTED)}]
@@ -162,22 +168,15 @@ class AwsAccount:
                 for instance in reservation["Instances"]
                 if _FAMILIES.match(instance["InstanceType"])
                 and (instance.get("InstanceLifecycle") == "spot") == is_spot
+                and not self._is_own(instance)
             ]
         with told("ec2:DescribeInstanceTypes"):
             sizes = _vcpus(client, sorted(set(types)))
             return sum(sizes[name] for name in types)
 
-    def _client(self, service: str, region: str, **settings: Any) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            connect_timeout=min(_CONNECT_SECONDS, self.read_seconds),
-            read_timeout=min(_READ_SECONDS, self.read_seconds),
-            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-            **settings,
-        )
-        return boto3.session.Session().client(service, region_name=region, config=config)
+    def _is_own(self, instance: dict[str, Any]) -> bool:
+        owner = tags_of(instance).get(DEPLOYMENT_TAG, "")
+        return bool(self.deployment) and owner == self.deployment
 
 
 def _vcpus(client: Any, names: list[str]) -> dict[str, int]:  # noqa: ANN401 - as boto3's

@@ -1,8 +1,9 @@
-"""What AWS answers when it does not give what was asked, in words."""
+"""What AWS answers, and when it does not give what was asked, why not, in words."""
 
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,24 @@ from infra.errors import PreflightError, RemoteError
 from provision.clouds.reading import installed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
-_DENIED = (
+OWNER_TAG = ("managed_by", "qinfra")  # as the stacks tag all that they make
+DEPLOYMENT_TAG = "qinfra_deployment"
+DENIED = (
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException",
 )  # fmt: skip
-_INVALID = (
+INVALID = (
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature",
     "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken",
     "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
 )  # fmt: skip
+_THROTTLED = (
+    "RequestLimitExceeded", "Throttling", "ThrottledException", "ThrottlingException",
+    "TooManyRequestsException",
+)  # fmt: skip
 _LOGIN = "Give AWS_PROFILE or AWS_ACCESS_KEY_ID and its secret; renew with `aws sso login`."
+_PAGES_SECONDS = 180.0
 _LONGEST = 200  # AWS repeats whole policies
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:.*")
 
@@ -40,7 +48,33 @@ def told(action: str, *, absent: Collection[str] = ()) -> Iterator[None]:
     """
     with installed(action):
         from botocore import exceptions
-    missing = (
+        from botocore.parsers import ResponseParserError
+    try:
+        with installed(action):
+            yield
+    except credentials_missing() as error:
+        raise PreflightError(f"{action}: {line(error)}", hint=_LOGIN) from error
+    except exceptions.ClientError as error:
+        raise _refused(action, error, absent) from error
+    except exceptions.BotoCoreError as error:
+        hint = "See whether this machine reaches AWS."
+        raise RemoteError(f"{action}: {line(error)}", hint=hint) from error
+    except ResponseParserError as error:
+        raise RemoteError(f"{action}: an answer that makes no sense: {line(error)}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RemoteError(f"{action}: an answer that makes no sense: {error!r}") from error
+
+
+def at(action: str, region: str) -> str:
+    """Return an action with its region, for `told`."""
+    return f"{action} in {region}"
+
+
+def credentials_missing() -> tuple[type[Exception], ...]:
+    """Return the errors that say so before AWS was asked at all."""
+    from botocore import exceptions
+
+    return (
         exceptions.NoCredentialsError,
         exceptions.PartialCredentialsError,
         exceptions.CredentialRetrievalError,
@@ -48,24 +82,30 @@ def told(action: str, *, absent: Collection[str] = ()) -> Iterator[None]:
         exceptions.TokenRetrievalError,
         exceptions.SSOError,
     )
-    try:
-        with installed(action):
-            yield
-    except missing as error:
-        raise PreflightError(f"{action}: {line(error)}", hint=_LOGIN) from error
-    except exceptions.ClientError as error:
-        raise _refused(action, error, absent) from error
-    except exceptions.BotoCoreError as error:
-        hint = "See whether this machine reaches AWS."
-        raise RemoteError(f"{action}: {line(error)}", hint=hint) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RemoteError(f"{action}: an answer that makes no sense: {error!r}") from error
+
+
+def whole_pages(client: Any, operation: str, **request: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as boto3's
+    """Yield pages until the last.
+
+    Raises:
+        RemoteError: They do not end in time.
+    """
+    ends_at = time.monotonic() + _PAGES_SECONDS
+    for page in client.get_paginator(operation).paginate(**request):
+        yield page
+        if time.monotonic() > ends_at:
+            raise RemoteError(f"{operation}: took longer than {_PAGES_SECONDS:g} s")
 
 
 def pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as boto3's
-    """Yield what a key holds, over all pages."""
-    for page in client.get_paginator(operation).paginate(**request):
+    """Yield what a key holds, over all pages; raises as `whole_pages`."""
+    for page in whole_pages(client, operation, **request):
         yield from page[key]
+
+
+def tags_of(thing: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of what an answer describes."""
+    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags") or ()}
 
 
 def line(error: Exception) -> str:
@@ -80,14 +120,15 @@ def _refused(
     absent: Collection[str],
 ) -> PreflightError | RemoteError:
     code = error.response.get("Error", {}).get("Code", "")
-    if code in _INVALID:
+    if code in INVALID:
         return PreflightError(f"{action}: {line(error)}", hint=_LOGIN)
     if code in absent:
         return PreflightError(
             f"{action}: {line(error)}", hint="Choose another region with --region."
         )
-    if code in _DENIED:
+    if code in DENIED:
         return RemoteError(
             f"no permission for {action}", hint=f"Allow {action}, or see to it yourself."
         )
-    return RemoteError(f"{action}: {line(error)}")
+    hint = "Wait a minute, and run it again." if code in _THROTTLED else ""
+    return RemoteError(f"{action}: {line(error)}", hint=hint)

@@ -31,12 +31,16 @@ class Found:
         id: The cloud's own name of it, whole: an ARN, or a self link from `projects/` on.
         region: Empty for what belongs to no region.
         deployment: Of its tag.
+        owner: Id of what brought it and takes it away, which may carry our tag or not: a scaling
+            group's machine has the group, a disk the machine it is in. Empty for what stands for
+            itself.
     """
 
     kind: str
     id: str
     region: str
     deployment: str
+    owner: str = ""
 
 
 class Cloud(Protocol):
@@ -60,10 +64,19 @@ class Cloud(Protocol):
         """Return what each machine does, by its id."""
 
     def start(self, machines: Sequence[Machine]) -> None:
-        """Ask that machines run; returns before they do. Running ones are left alone."""
+        """Ask that machines run; returns before they do. Running ones are left alone.
+
+        Their groups put nothing in their place until `settle`.
+        """
 
     def stop(self, machines: Sequence[Machine]) -> None:
         """Ask that machines stop, disks kept; their groups put no others in their place."""
 
+    def settle(self, machines: Sequence[Machine], timeout_seconds: float) -> None:
+        """Wait until machines run, and then let their groups scale again."""
+
     def tagged(self, regions: Sequence[str]) -> tuple[Found, ...]:
-        """Return all that carries the tag of any deployment of ours, in these regions."""
+        """Return all that carries the tag of any deployment of ours, in these regions and in none.
+
+        What is being deleted, or is scheduled to be, is left out.
+        """

@@ -10,7 +10,8 @@ from infra.domain import unknown
 from infra.errors import ConfigError
 
 LOCAL = "local"
-_PLANNED = ("hosts", "aws", "gcp")
+CLOUDS = ("aws", "gcp")
+_PLANNED = ("hosts",)
 
 
 class AgentPhase(StrEnum):
@@ -83,16 +84,34 @@ class Target(Protocol):
         """Look at what runs, changing nothing."""
 
 
-def check_target(name: str) -> str:
-    """Return `name` when this version can deploy there.
+def chosen_target(asked: str | None, cloud: str, *, stands_on: str | None, machines: bool) -> str:
+    """Return where a deployment goes.
+
+    Without a word it stays where it stands; a new one goes to this machine, or to its phase's own
+    cloud when machines alone are asked for.
+
+    Args:
+        asked: As the command line has it.
+        cloud: Where the phase belongs.
+        stands_on: Where the deployment is; None when there is none.
+        machines: Whether machines are asked for without what runs on them.
 
     Raises:
-        ConfigError: Nobody knows it, or only a later version will.
+        ConfigError: Nobody knows it, only a later version will, the phase is another cloud's, or
+            the deployment stands elsewhere.
     """
-    if name == LOCAL:
-        return name
-    if name in _PLANNED:
+    target = asked or stands_on or (cloud if machines else LOCAL)
+    if target in _PLANNED:
         raise ConfigError(
-            f"target '{name}' is not in this version", hint=f"Use --target {LOCAL}, this machine."
+            f"target '{target}' is not in this version", hint=f"Use --target {LOCAL}, this machine."
         )
-    raise unknown("target", name, (LOCAL, *_PLANNED))
+    if target not in (LOCAL, *CLOUDS):
+        raise unknown("target", target, (LOCAL, *CLOUDS, *_PLANNED))
+    if target not in (LOCAL, cloud):
+        raise ConfigError(f"the phase runs on {cloud}, not on {target}", hint=f"Use {cloud}.")
+    if stands_on not in (None, target):
+        raise ConfigError(
+            f"the deployment stands on {stands_on}, and is not moved to {target}",
+            hint="Give another --name, or run `qinfra destroy` first.",
+        )
+    return target

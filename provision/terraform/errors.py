@@ -22,6 +22,8 @@ _MOST_SHOWN = 5
 _MOST_LETTERS = 240
 _LOCKED = "Error acquiring the state lock"
 _STALE = "Saved plan is stale"
+_ELSEWHERE = ("Backend configuration changed", "Can't ask approval for state migration")
+_NO_BUCKET = re.compile(r"bucket .{0,80}(does not|doesn't) exist", re.DOTALL)
 # From "Lock Info" on: a cloud's error text before it has a RequestID of its own.
 _LOCK_FIELD = re.compile(r"^\s*(ID|Operation|Who|Created):[ \t]+(\S.*?)\s*$", re.MULTILINE)
 
@@ -139,9 +141,11 @@ def _locked(binary: str, folder: Path, lock: Lock) -> StateLocked:
 
 def _init_hint(errors: Sequence[Diagnostic], binary: str, folder: Path) -> str:
     text = " ".join(f"{each.summary} {each.detail}" for each in errors)
-    if "Backend configuration changed" in text:
+    if any(each in text for each in _ELSEWHERE):
         command = shlex.join((binary, f"-chdir={folder}", "init", "-migrate-state"))
         return f"Run `{command}` to take the state along to where it is now to be."
+    if _NO_BUCKET.search(text):
+        return "Run `qinfra backend bootstrap` to make it."
     if "provider" in text.lower():
         return (
             "Connect to the registry, or set QINFRA_PROVIDER_MIRROR to a folder that "

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.backend import STATE_FILE
 from infra.errors import ConfigError
 from provision.files import write_atomically
 from provision.terraform.errors import StalePlan
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from provision.terraform.events import Event
 
-STATE_FILE = "terraform.tfstate"
 _UNCHANGED = "noop"
 _CAUSES = {
     "cannot_update": "cannot be changed in place",

@@ -1,7 +1,9 @@
 """One process of a step: it always ends, and is always asked to before it is made to.
 
 Terraform writes into a file, not a pipe: a pipe whose reader died would kill it at its next line,
-with what it had made in its memory only. It is told to stop when this process dies.
+with what it had made in its memory only. When this process is killed it goes on to its end, its
+state locked until then. To have the kernel tell it of that death would cost the state: the signal
+comes once for each thread that dies, and at the second one Terraform drops what it has in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from infra.errors import PreflightError
 from provision.interruption import uninterrupted
-from provision.targets.processes import death_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -174,7 +175,6 @@ def _started(step: Step, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
             stderr=stderr,
             start_new_session=True,
             umask=_PRIVATE_UMASK,
-            preexec_fn=death_with_parent(),
         )
     except OSError as error:
         raise PreflightError(f"{step.argv[0]} in {step.folder}: {error.strerror}") from error

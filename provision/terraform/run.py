@@ -124,6 +124,8 @@ class Terraform:
         mode: Mode = "change",
         variables: Mapping[str, object] | None = None,
         catalogue: str = "",
+        targets: tuple[str, ...] = (),
+        refresh: bool = True,
     ) -> Planned:
         """Say what is to be done, and save it; nothing is left of an earlier plan of that name.
 
@@ -132,6 +134,8 @@ class Terraform:
             mode: What for.
             variables: Of the stack; in a file with mode 0600 while this runs, never in an argument.
             catalogue: Which prices it was judged by; any string that changes with them.
+            targets: Addresses that it is about, with what they depend on; all when empty.
+            refresh: Whether the cloud is asked first what is there.
 
         Raises:
             PlanFailed: It cannot be said.
@@ -141,6 +145,8 @@ class Terraform:
             stale.unlink(missing_ok=True)
         file = self.folder / _VARIABLES_FILE
         given = () if mode == "change" else (f"-{mode}",)
+        given = (*given, *(f"-target={address}" for address in targets))
+        given = given if refresh else (*given, "-refresh=false")
         if variables:
             write_atomically(file, json.dumps(variables))
             given = (*given, f"-var-file={file}")
@@ -178,6 +184,10 @@ class Terraform:
     def show(self, plan: Path) -> dict[str, Any]:
         """Return a saved plan as Terraform's document; it holds secrets in clear."""
         return self._document("show", ("-json", "-no-color", str(plan.absolute())))
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as Terraform's document; it holds secrets in clear."""
+        return self._document("show", ("-json", "-no-color"))
 
     @property
     def _locking(self) -> tuple[str, ...]:

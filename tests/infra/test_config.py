@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 import templates
+from infra.backend import LOCAL, Backend, GcsBackend, S3Backend
 from infra.capacity.assumptions import Assumptions
-from infra.config import LocalSettings, ModelSettings, RangesSettings, Settings, load_settings
+from infra.config import (
+    LocalSettings,
+    ModelSettings,
+    RangesSettings,
+    Settings,
+    StateSettings,
+    load_settings,
+)
 from infra.errors import ConfigError
 from infra.ranges import VARIED, LogNormal, Triangular
 
@@ -45,12 +53,14 @@ def test_the_example_documents_every_key() -> None:
     assert set(tables["assumptions"]) == {item.name for item in fields(Assumptions)}
     assert set(tables["model"]) == set(ModelSettings.model_fields)
     assert set(tables["local"]) == set(LocalSettings.model_fields)
+    assert set(tables["state"]) == set(StateSettings.model_fields)
     assert set(tables["ranges"]) == set(RangesSettings.model_fields) == set(VARIED)
 
 
 def test_the_examples_optional_keys_load_too(written) -> None:
     text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    settings = load_settings(written(text))
+    settings = load_settings(written(text.replace('backend = "local"', 'backend = "s3"')))
+    assert settings.state.place == S3Backend(bucket="example-states", region="us-east-1")
     assert settings.model.context_tokens == 512
     assert settings.local.max_processes == 5
 
@@ -62,6 +72,21 @@ def test_a_file_changes_only_what_it_names(written) -> None:
     assert settings.assumptions == Assumptions(adoption=0.05)
     assert settings.model == ModelSettings(split="8")
     assert settings.local == LocalSettings(state_folder=Path("s"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("prefix = 'p'", LOCAL),
+        (
+            "backend = 's3'\nbucket = 'our-states'\nregion = 'eu-west-1'\nprefix = 'a/b'",
+            S3Backend(bucket="our-states", region="eu-west-1", prefix="a/b"),
+        ),
+        ("backend = 'gcs'\nbucket = 'our_states'", GcsBackend(bucket="our_states")),
+    ],
+)
+def test_states_are_where_the_settings_say(written, text: str, place: Backend) -> None:
+    assert load_settings(written(f"[state]\n{text}")).state.place == place
 
 
 def test_ranges_are_triangular_or_log_normal(written) -> None:
@@ -114,6 +139,29 @@ def test_ranges_are_triangular_or_log_normal(written) -> None:
             "median is 2.0: must be a number in [0, 1]",
         ),
         ("[ranges]\ngrowth = {median = 2, sigma = -1}", "sigma is -1: must be above 0 and at most"),
+        ("[state]\nbuckt = 'x'", "[state] key 'buckt' is unknown; did you mean 'bucket'?"),
+        ("[state]\nbackend = 'azure'", "state.backend: Input should be 'local', 's3' or 'gcs'"),
+        ("[state]\nbackend = 's3'", 'state: backend is "s3", so bucket has to name one'),
+        ("[state]\nbackend = 'gcs'", 'state: backend is "gcs", so bucket has to name one'),
+        (
+            "[state]\nbackend = 's3'\nbucket = 'abc'",
+            'state: backend is "s3", so region has to say where',
+        ),
+        ("[state]\nbucket = 'abc'", 'state: bucket is set, but backend is "local"'),
+        ("[state]\nbackend = 'gcs'\nbucket = 'Ab.c'", "state: bucket 'Ab.c': only a-z, 0-9, _ a"),
+        ("[state]\nbackend = 'gcs'\nbucket = 'goog-x'", "the cloud keeps such names for itself"),
+        (
+            "[state]\nbackend = 's3'\nbucket = 'a_b'\nregion = 'us-east-1'",
+            "bucket 'a_b': only a-z, 0-9 and -",
+        ),
+        (
+            "[state]\nbackend = 's3'\nbucket = 'a-b'\nregion = 'useast1'",
+            "region 'useast1' is none of AWS's",
+        ),
+        (
+            "[state]\nbackend = 'gcs'\nbucket = 'a-b'\nprefix = '/x'",
+            "prefix '/x': only parts of letters",
+        ),
         ("x =", "not TOML"),
         ("x = " + "9" * 5_000, "not TOML"),
     ],

@@ -8,9 +8,17 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["infra.phases", "infra.fleet", "infra.capacity.placement", "infra.roles", "infra.errors"],
+    [
+        "infra.phases",
+        "infra.fleet",
+        "infra.capacity.placement",
+        "infra.roles",
+        "infra.errors",
+        "infra.preflight",
+    ],
 )
-def test_the_core_loads_without_pydantic_or_difflib(module: str) -> None:
-    code = f"import sys, {module}; print([m for m in ('pydantic', 'difflib') if m in sys.modules])"
+def test_the_core_loads_without_pydantic_difflib_or_a_cloud(module: str) -> None:
+    heavy = ("pydantic", "difflib", "boto3", "google.auth", "google.cloud")
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

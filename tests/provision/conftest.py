@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Iterator[DeploymentFolder]:
 def deploy_fleet(folder: DeploymentFolder, model: Path) -> Deploy:
     def start(*, world: World | None = None, progress: Any = None, **flags: Any) -> Deployed:
         wanted = wish(
-            Flags(**{"phase": "demo", "target": "local", "model": str(model)} | flags),
+            Flags(**{"phase": "demo", "model": str(model)} | flags),
             Settings(),
             version="1",
         )

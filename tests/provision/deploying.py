@@ -43,7 +43,7 @@ class FatalFolder(DeploymentFolder):
 def main() -> int:
     home, model, phase, *step = sys.argv[1:]
     folder = FatalFolder(Path(home), "fleet", *step)
-    wanted = wish(Flags(phase=phase, target="local", model=model), Settings(), version="1")
+    wanted = wish(Flags(phase=phase, model=model), Settings(), version="1")
     progress = LineProgress(sys.stderr.write, time.monotonic)
     with terminable():
         try:

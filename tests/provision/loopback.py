@@ -19,8 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Loopback
 
     def do_GET(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        self.body = self.rfile.read(length)
+        self.body = b"".join(self._chunks())
         self.server.requests.append(self)
         reply = self.server.next_reply(self)
         try:
@@ -28,7 +27,17 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_POST = do_GET  # noqa: N815 - as the base class names it
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base's names
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Yield the body, whether its length was told or each of its chunks'."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            yield self.rfile.read(int(self.headers.get("content-length") or 0))
+            return
+        while length := int(self.rfile.readline(), 16):
+            yield self.rfile.read(length)
+            self.rfile.readline()
+        self.rfile.readline()
 
     def log_message(self, *arguments: object) -> None:
         del arguments

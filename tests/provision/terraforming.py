@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provision.targets.processes import wait_for
 from provision.terraform.binary import find_binary
 from provision.terraform.events import Event
 from provision.terraform.plan import PlanSummary, verified
@@ -84,3 +91,39 @@ class Stacked:
     def addresses(self) -> list[str]:
         state = json.loads((self.folder / "terraform.tfstate").read_text())
         return sorted(each["name"] for each in state["resources"])
+
+
+APPLY = """
+import sys
+from pathlib import Path
+from tests.provision.terraforming import Stacked
+made = Stacked(Path(sys.argv[1]), (Path(sys.argv[1]) / "cdk.tf.json").read_text())
+made.apply()
+"""
+
+
+@contextmanager
+def once(path: Path, number: signal.Signals) -> Iterator[None]:
+    """Signal this process as soon as `path` is there."""
+
+    def send() -> None:
+        if wait_for(path.exists, timeout_seconds=15):
+            os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@contextmanager
+def applying_elsewhere(made: Stacked) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process of the toolkit applies the saved plan, and sleeps in it."""
+    with subprocess.Popen([sys.executable, "-c", APPLY, str(made.folder)]) as other:
+        try:
+            assert wait_for(made.started.exists, timeout_seconds=15)
+            yield other
+        finally:
+            other.terminate()

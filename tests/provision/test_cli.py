@@ -41,7 +41,11 @@ def at(folder: DeploymentFolder) -> tuple[str, str]:
     [
         (("deploy", "--phase", "dmo"), "Error: phase 'dmo' is unknown; did you mean 'demo'?"),
         (("deploy", "--phase", "demo", "--target", "locl"), "did you mean 'local'?"),
-        (("deploy", "--phase", "demo", "--target", "aws"), "target 'aws' is not in this version"),
+        (("deploy", "--phase", "demo", "--target", "hosts"), "'hosts' is not in this version"),
+        (("deploy", "--phase", "demo", "--target", "aws"), "the phase runs on gcp, not on aws"),
+        (("deploy", "--phase", "mvp", "--target", "aws"), "rolls no agents out"),
+        (("deploy", "--phase", "mvp", "--var", "ami_id=x"), "--var is about machines in a cloud"),
+        (("deploy", "--phase", "mvp", "--skip-rollout", "--port", "9"), "--port is about agents"),
         (("deploy",), "Missing option '--phase'"),
         (("deploy", "--phase", "demo", "--port", "0"), "--port"),
         (("deploy", "--phase", "demo", "--stages", "4"), "--stages"),
@@ -215,6 +219,7 @@ def test_heavy_things_are_not_imported_with_a_command(module: str) -> None:
         (sys.executable, "-c", script), capture_output=True, text=True, check=True
     ).stdout.split()
     heavy = {"torch", "transformers", "grpc", "cryptography", "httpx", "psutil", "rich", "jinja2"}
+    heavy |= {"boto3", "google.auth", "google.cloud", "requests"}
     assert heavy.isdisjoint(loaded)
 
 

@@ -62,17 +62,17 @@ def settings(text: str, folder: Path) -> Settings:
 
 def test_a_flag_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
     file = settings("[local]\ngateway_port = 9000\nthreads = 3\n[model]\nsplit = '8'\n", tmp_path)
-    asked = wish(Flags(phase="demo", target="local", threads=5), file, version="1").desired
+    asked = wish(Flags(phase="demo", threads=5), file, version="1").desired
     assert (asked.port, asked.threads, asked.split, asked.stages) == (9000, 5, "8", None)
-    plain = wish(Flags(phase="demo", target="local"), Settings(), version="1").desired
+    plain = wish(Flags(phase="demo"), Settings(), version="1").desired
     assert (plain.port, plain.threads, plain.split, plain.model) == (None, 1, None, "demo")
 
 
 def test_a_flag_about_the_division_replaces_all_of_the_files(tmp_path: Path) -> None:
     file = settings("[model]\nsplit = '8'\nstages = 2\n", tmp_path)
-    asked = wish(Flags(phase="demo", target="local", stages=3), file, version="1").desired
+    asked = wish(Flags(phase="demo", stages=3), file, version="1").desired
     assert (asked.split, asked.stages) == (None, 3)
-    asked = wish(Flags(phase="demo", target="local", split="5,10"), file, version="1").desired
+    asked = wish(Flags(phase="demo", split="5,10"), file, version="1").desired
     assert (asked.split, asked.stages) == ("5,10", None)
 
 
@@ -81,7 +81,7 @@ def test_a_model_folder_is_the_same_from_everywhere(
 ) -> None:
     (tmp_path / "m").mkdir()
     monkeypatch.chdir(tmp_path)
-    flags = Flags(phase="demo", target="local", model="m")
+    flags = Flags(phase="demo", model="m")
     assert wish(flags, Settings(), version="1").desired.model == str(tmp_path / "m")
     hub = replace(flags, model="owner/name")
     assert wish(hub, Settings(), version="1").desired.model == "owner/name"

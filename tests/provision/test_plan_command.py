@@ -7,13 +7,16 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
 from provision.cli import main
+from tests.infra.stacks.simulated_aws import simulated_aws
 from tests.infra.stacks.terraforming import terraform
 
 Run = Callable[..., Result]
+SCHEMA = Path(__file__).parents[2] / "docs" / "plan.schema.json"
 PINNED = ("--var", "ami_id=ami-0123456789abcdef0")
 
 
@@ -32,21 +35,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment in which AWS is a server of ours."""
     cli = terraform(tmp_path_factory.mktemp("mirror"), "aws")
-    server = pytest.importorskip("moto.server", reason="simulates AWS")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    try:
+    with simulated_aws() as environment:
         yield {
             **{k: v for k, v in cli.environment.items() if k.startswith("TF_")},
+            **environment,
             "QINFRA_TERRAFORM": cli.binary,
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -85,6 +79,7 @@ def test_a_plan_says_what_is_made_and_what_it_costs(plan: Run, tmp_path: Path) -
     result = plan("--phase", "mvp", "--name", "mine", *PINNED, "--detailed-exitcode", "--json")
     assert result.exit_code == 2, result.stderr
     document = json.loads(result.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     (stack,) = document["stacks"]
     assert not document["nothing_to_do"]
     assert "aws_instance.transformer_2" in stack["summary"]["adds"]
@@ -98,11 +93,31 @@ def test_a_plan_says_what_is_made_and_what_it_costs(plan: Run, tmp_path: Path) -
 
 
 def test_a_plan_fits_one_screen(plan: Run) -> None:
-    text = plan("--phase", "mvp", *PINNED).stdout
-    assert len(text.splitlines()) <= 24
-    assert max(map(len, text.splitlines()[:-1])) <= 100
-    assert "a month     1,540.67 USD" in text
-    assert "terraform -chdir=" in text
+    result = plan("--phase", "mvp", *PINNED)
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 110
+    assert "a month     1,540.67 USD, bought reserved-1y-no" in lines
+    assert "quota       us-east-1: 24 vCPU of L-DB2E81BA, +24" in lines
+    assert (
+        "rollout     in batches of transformer 1+1, embedding 1+1, oracle 1, orchestrator 1"
+        in result.stdout
+    )
+    assert "qinfra deploy --phase mvp" in result.stderr
+
+
+def test_a_saved_plan_is_shown_again_as_long_as_it_holds(plan: Run, tmp_path: Path) -> None:
+    first = plan("--phase", "mvp", *PINNED)
+    again = plan("--phase", "mvp", "--saved", "--detailed-exitcode")
+    assert (again.exit_code, again.stdout) == (2, first.stdout)
+    (saved,) = (tmp_path / ".qinfra").rglob("plan.tfplan")
+    saved.write_bytes(saved.read_bytes() + b"\0")
+    changed = plan("--phase", "mvp", "--saved")
+    assert changed.exit_code == 3
+    assert "the plan's own file was changed" in changed.stderr
+    absent = plan("--phase", "mvp", "--saved", "--name", "other")
+    assert absent.exit_code == 2
+    assert "Hint: Run `qinfra plan`" in absent.stderr
 
 
 def test_a_plan_over_the_budget_ends_with_4(plan: Run) -> None:
@@ -125,6 +140,7 @@ def test_what_needs_a_decision_is_named(plan: Run) -> None:
         (("--phase", "mvp", "--var", "operator"), 2, "is not KEY=VALUE"),
         (("--phase", "mvp", "--var", "operatr_cidr=x"), 2, "did you mean 'operator_cidr'"),
         (("--phase", "mvp", "--name", "Two Words"), 2, "deployment name 'Two Words'"),
+        (("--phase", "mvp", "--name", "d" * 25), 2, "25 characters"),
         (("--phase", "mvp", "--budget", "much"), 2, "is not a number"),
         (("--phase", "mvp", "--terraform", "/absent"), 3, "is no program"),
         (("--phase", "mvp", *PINNED, "--var", "operator_cidr=0.0.0.0/0"), 3, "wider than /8"),
@@ -139,6 +155,15 @@ def test_bad_input_is_one_line(
     assert message in error
 
 
+def test_a_deployment_is_of_one_phase(plan: Run, tmp_path: Path) -> None:
+    state = tmp_path / ".qinfra" / ".stacks" / "mine" / "stacks" / "mvp-us-east-1"
+    state.mkdir(parents=True)
+    (state / "terraform.tfstate").write_text('{"resources": [{"type": "aws_vpc"}]}')
+    result = plan("--phase", "production", "--name", "mine")
+    assert result.exit_code == 2
+    assert "deployment 'mine' is of phase mvp" in result.stderr
+
+
 def test_no_secret_reaches_a_file_or_the_output(
     plan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,3 +173,22 @@ def test_no_secret_reaches_a_file_or_the_output(
     for file in tmp_path.rglob("*"):
         if file.is_file() and ".terraform" not in file.parts:
             assert b"do-not-show-me" not in file.read_bytes(), file
+
+
+def test_states_are_planned_where_the_settings_say(plan: Run, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "qinfra.toml").write_text(
+        '[state]\nbackend = "s3"\nbucket = "planned-states"\nregion = "us-east-1"\n'
+    )
+    boto3 = pytest.importorskip("boto3")
+    without = plan("--phase", "mvp", *PINNED)
+    assert without.exit_code == 3
+    assert "qinfra backend bootstrap" in without.stderr
+    assert run("backend", "bootstrap", "--yes").exit_code == 0
+    # moto reads no conditions: to it, what is refused without TLS is refused.
+    boto3.client("s3", region_name="us-east-1").delete_bucket_policy(Bucket="planned-states")
+    made = plan("--phase", "mvp", *PINNED, "--detailed-exitcode")
+    assert made.exit_code == 2, made.stderr
+    (tmp_path / "qinfra.toml").unlink()
+    moved = plan("--phase", "mvp", *PINNED)
+    assert moved.exit_code == 3
+    assert "init -migrate-state" in moved.stderr

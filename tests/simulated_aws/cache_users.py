@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.elasticache.models import User
+from moto.elasticache.models import ElastiCacheBackend, User
 from moto.elasticache.responses import ElastiCacheResponse
 
 from tests.simulated_aws.extending import action_of
@@ -39,6 +40,15 @@ def _authentication(self: Any) -> dict[str, Any]:
     return {"Type": _TOLD.get(kind, kind), "PasswordCount": len(self.passwords) or None}
 
 
+_begin = ElastiCacheBackend.__init__
+
+
+def _with_tagged_groups(self: Any, *arguments: Any, **named: Any) -> None:
+    _begin(self, *arguments, **named)
+    self.arn_regex = re.compile(r"arn:aws:elasticache:[^:]*:\d+:[a-z]+:.+")
+
+
+ElastiCacheBackend.__init__ = _with_tagged_groups  # type: ignore[method-assign]
 User.authentication = property(_authentication)  # type: ignore[method-assign, assignment]
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
+from tests.simulated_aws.refusals import due
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 _UNABLE = "NotSimulated"
 
@@ -36,6 +38,8 @@ def _settle(call_action: Callable[[BaseResponse], Any]) -> Callable[[BaseRespons
     """Answer 400 where moto would fail: at 500, clients try again for minutes."""
 
     def settled(self: BaseResponse) -> Any:
+        if refused := due(self._get_action()):
+            return refusal(self, refused.code, refused.message)
         try:
             return call_action(self)
         except Exception as error:  # noqa: BLE001 - whatever moto fails with

@@ -9,9 +9,9 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from tests.simulated_aws.extending import action_of
 
 VCPUS = {
-    "L-DB2E81BA": ("Running On-Demand G and VT instances", 768.0),
-    "L-3819A6DF": ("All G and VT Spot Instance Requests", 768.0),
-    "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 256.0),
+    "L-DB2E81BA": ("Running On-Demand G and VT instances", 1024.0),
+    "L-3819A6DF": ("All G and VT Spot Instance Requests", 1024.0),
+    "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 1024.0),
 }
 _get_service_quota = ServiceQuotasBackend.get_service_quota
 

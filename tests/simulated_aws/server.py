@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import (
+    UNSIGNED_ACTIONS,
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
@@ -25,12 +27,16 @@ from tests.simulated_aws import (  # noqa: F401 - each adds its actions
     images,
     instances,
     placement,
+    prefix_lists,
     quotas,
+    refusals,
     scaling,
     tags,
 )
 
 HOST = "127.0.0.1"
+# moto takes a question without a signature for one to S3.
+UNSIGNED_ACTIONS["GetCallerIdentity"] = ("sts", "us-east-1")
 Answer = Iterable[bytes]
 Application = Callable[[dict[str, Any], Any], Answer]
 
@@ -53,14 +59,33 @@ def serve(port: int) -> None:
 
 
 def _in_turn(application: Application) -> Application:
-    """Give each request moto for itself: its dictionaries bear no two at a time."""
+    """Give each request moto for itself: its dictionaries bear no two at a time.
+
+    Who has hung up while waiting for a turn is not served: AWS would have answered before that.
+    """
     turn = threading.Lock()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Answer:
         # A client may be slow to send; nobody waits for that.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"] == refusals.PATH:
+            refusals.asked(environ["REQUEST_METHOD"], body)
+            start_response("204 No Content", [])
+            return []
         with turn:
+            if _has_hung_up(environ["werkzeug.socket"]):
+                start_response("503 Service Unavailable", [])
+                return []
             return [b"".join(application(environ, start_response))]
 
     return answer
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

@@ -10,6 +10,7 @@ from infra.capacity.network import GUIDE_NETWORK
 from infra.declaration import Phase, PhaseConfig
 from infra.phases import phase_config
 from infra.stacks.aws_edge import orchestrators
+from infra.stacks.aws_tags import DEPLOYMENT, SHORT_LABEL, label_in
 from infra.stacks.blocks import Block, Provider, Stack, resource
 from infra.stacks.site import Part, Site
 
@@ -26,7 +27,7 @@ def regions_of(*phases: Phase) -> list[tuple[PhaseConfig, str]]:
 
 
 def site_of(config: PhaseConfig, region: str) -> Site:
-    label = f"qinfra-{config.phase}-{region}"
+    label = label_in(region)
     vpc = resource("aws_vpc", "main", cidr_block="10.0.0.0/16")
 
     def subnet(kind: str, number: int) -> Block:
@@ -40,12 +41,13 @@ def site_of(config: PhaseConfig, region: str) -> Site:
 
     return Site(
         label=label,
+        short=SHORT_LABEL,
         vpc=vpc,
         public=tuple(subnet("public", number) for number in (0, 1)),
         private=tuple(subnet("private", number) for number in (2, 3)),
         groups={
             name: resource("aws_security_group", name, name=f"{label}-{name}", vpc_id=vpc.ref("id"))
-            for name in ("orchestrator", "balancer", "database", "cache")
+            for name in ("orchestrator", "balancer", "checks", "database", "cache")
         },
         key=resource("aws_kms_key", "main", enable_key_rotation=True),
         bucket=resource("aws_s3_bucket", "artifacts", bucket=f"{label}-artifacts"),
@@ -69,7 +71,7 @@ def standing(config: PhaseConfig, region: str, *parts: Part) -> Stack:
         provider=Provider(name="aws", version="5.100.0", arguments={"region": region}),
         blocks=(*ground, *nodes, *gateways, *(block for part in parts for block in part.blocks)),
         outputs=tuple(output for part in parts for output in part.outputs),
-        variables=tuple(each for part in parts for each in part.variables),
+        variables=(DEPLOYMENT, *(each for part in parts for each in part.variables)),
     )
 
 

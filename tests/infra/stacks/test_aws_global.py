@@ -37,11 +37,8 @@ def test_the_provider_is_the_one_whose_schema_is_known(stack: Stack) -> None:
     assert stack.provider.arguments["region"] == "us-east-1"
 
 
-def test_states_are_read_where_the_regions_write_them(stack: Stack) -> None:
-    states = stack.of_kind("terraform_remote_state")
-    assert [state.arguments["config"]["path"] for state in states] == [
-        f"../enterprise-{region}/terraform.tfstate" for region in REGIONS
-    ]
+def test_the_states_of_the_regions_are_read(stack: Stack) -> None:
+    assert stack.reads == tuple(f"enterprise-{region}" for region in REGIONS)
 
 
 def test_each_region_answers_those_near_it_while_it_is_healthy(stack: Stack) -> None:

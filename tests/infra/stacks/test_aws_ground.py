@@ -96,16 +96,34 @@ def test_ssh_comes_from_operators_and_orchestrators_only(phase: Phase) -> None:
     [
         (Phase.MVP, {("orchestrator", HTTPS_PORT)}),
         (Phase.PRODUCTION, {("balancer", HTTPS_PORT), ("balancer", 80)}),
-        (Phase.ENTERPRISE, {("balancer", HTTPS_PORT), ("balancer", 80)}),
+        (Phase.ENTERPRISE, set()),  # the CDN's addresses, not anybody's
     ],
 )
-def test_one_door_is_open_to_the_internet(phase: Phase, open_to_all: set[object]) -> None:
+def test_at_most_one_door_is_open_to_the_internet(phase: Phase, open_to_all: set[object]) -> None:
     found = {
         (rule.name.split("_")[0], rule.arguments["from_port"])
         for rule in ingress(config_of(phase))
         if rule.arguments.get("cidr_ipv4") == "0.0.0.0/0"
     }
     assert found == open_to_all
+
+
+def test_behind_a_cdn_only_it_and_the_checks_of_health_reach_the_balancer() -> None:
+    config = config_of(Phase.ENTERPRISE)
+    for region in config.regions:
+        lists = {
+            block.ref("id"): block.arguments["name"]
+            for block in blocks_of(config, "aws_ec2_managed_prefix_list", region)
+        }
+        reaching = [
+            (lists[rule.arguments["prefix_list_id"]], rule.arguments["from_port"])
+            for rule in ingress(config, region)
+            if rule.name.startswith(("balancer", "checks"))
+        ]
+        assert reaching == [
+            ("com.amazonaws.global.cloudfront.origin-facing", HTTPS_PORT),
+            (f"com.amazonaws.{region}.route53-healthchecks", HTTPS_PORT),
+        ]
 
 
 def test_production_opens_these_pairs_and_no_others() -> None:

@@ -200,7 +200,9 @@ def test_a_role_reads_its_own_part_of_the_bucket_and_writes_its_own_log() -> Non
         f"{bucket}/nodes/oracle/*",
     ]
     log = _statements(config, "oracle")["Log"]["Resource"]
-    assert all(":log-group:/qinfra/qinfra-production-us-east-1/nodes" in each for each in log)
+    assert all(
+        ":log-group:/qinfra/qinfra-${var.deployment}-us-east-1/nodes" in each for each in log
+    )
     assert f"{bucket}/models/*" in _statements(config, "transformer")["Fetch"]["Resource"]
 
 
@@ -212,6 +214,18 @@ def test_rights_are_without_wildcards_but_where_the_cloud_knows_none(phase: Phas
             assert "*" not in statement["Action"], sid
             assert statement["Resource"] != "*" or sid == "TellLoad"
             assert sid != "TellLoad" or (role == "orchestrator" and phase is not Phase.MVP)
+
+
+def test_orchestrators_alone_sign_in_to_the_cache() -> None:
+    config = config_of(Phase.PRODUCTION)
+    assert _statements(config, "orchestrator")["Cache"]["Resource"] == [
+        "arn:aws:elasticache:us-east-1:${data.aws_caller_identity.current.account_id}:"
+        "replicationgroup:qinfra-${var.deployment}",
+        "arn:aws:elasticache:us-east-1:${data.aws_caller_identity.current.account_id}:"
+        "user:qinfra-${var.deployment}-node",
+    ]
+    assert "Cache" not in _statements(config, "oracle")
+    assert "Cache" not in _statements(config_of(Phase.MVP), "orchestrator")
 
 
 def test_people_come_in_by_sessions_where_there_is_no_host_to_jump_from() -> None:

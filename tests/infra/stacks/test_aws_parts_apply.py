@@ -24,6 +24,7 @@ _CHECKS = {
             'aws_route53_record.gateway[0].name == "llm.example.org"',
             "length(aws_sns_topic_subscription.alarms) == 1",
             "aws_db_instance.main.deletion_protection",
+            'can(regex("-final-[0-9]{14}$", aws_db_instance.main.final_snapshot_identifier))',
         ),
     ),
     "given": (

@@ -39,14 +39,15 @@ def test_all_of_a_network_is_watched() -> None:
 
 def test_flows_may_be_written_to_their_group_alone() -> None:
     policy = json.loads(one(part_of(config_of(Phase.MVP)), "aws_iam_role_policy")["policy"])
-    assert policy["Statement"]["Resource"] == "${aws_cloudwatch_log_group.flows.arn}:*"
+    (statement,) = policy["Statement"]
+    assert statement["Resource"] == "${aws_cloudwatch_log_group.flows.arn}:*"
 
 
 @pytest.mark.parametrize(("config", "region"), EVERYWHERE)
 def test_roles_are_for_this_account_alone(config: PhaseConfig, region: str) -> None:
     for block in part_of(config, region).blocks:
         if block.kind == "aws_iam_role":
-            statement = json.loads(block.arguments["assume_role_policy"])["Statement"]
+            (statement,) = json.loads(block.arguments["assume_role_policy"])["Statement"]
             owner = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
             assert owner == "${aws_vpc.main.owner_id}"
             assert len(block.arguments["name"]) <= 64
@@ -62,7 +63,8 @@ def test_a_phase_without_services_has_neither_alarms_nor_backups() -> None:
 def test_alarms_ring_on_an_encrypted_topic(config: PhaseConfig, region: str) -> None:
     assert one(part_of(config, region), "aws_sns_topic")["kms_master_key_id"]
     names = [alarm.name for alarm in alarms_of(config, region)]
-    assert names == ["errors", "unhealthy", "database_storage", "database_cpu", "nat_1", "nat_2"]
+    services = ["errors", "unhealthy", "database_storage", "database_cpu"]
+    assert names == [*services, "queue", "nat_1", "nat_2"]
     for alarm in alarms_of(config, region):
         assert alarm.arguments["alarm_actions"] == ["${aws_sns_topic.alarms.arn}"]
 
@@ -75,6 +77,15 @@ def test_more_errors_than_promised_ring(phase: Phase, share: float) -> None:
     assert alarm.arguments["threshold"] == share
     ids: list[Any] = [query["id"] for query in alarm.arguments["metric_query"]]
     assert ids == ["share", "balancer", "gateway", "requests"]
+
+
+def test_a_queue_that_nobody_tells_of_rings() -> None:
+    config = config_of(Phase.ENTERPRISE)
+    for region in config.regions:
+        (alarm,) = (each.arguments for each in alarms_of(config, region) if each.name == "queue")
+        assert (alarm["namespace"], alarm["metric_name"]) == ("qinfra", "queue_depth_per_slot")
+        assert alarm["dimensions"] == {"deployment": "${var.deployment}", "region": region}
+        assert alarm["treat_missing_data"] == "breaching"
 
 
 def test_without_an_address_nobody_is_written_to() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.backend import Backend, GcsBackend, S3Backend, States
 from infra.errors import ConfigError, PreflightError
-from infra.stacks.blocks import Output, Provider, Stack, Variable, data, resource
+from infra.stacks.blocks import Output, Provider, Stack, Variable, data, resource, state_of
 from infra.stacks.cdk import synthesise
 
 pytest.importorskip("cdktf", reason="the CDK writes stacks")
@@ -96,6 +97,43 @@ def test_a_stack_becomes_terraforms_json(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("backend", "block", "config"),
+    [
+        (
+            S3Backend(bucket="our-states", region="eu-west-1", prefix="p"),
+            {
+                "bucket": "our-states",
+                "key": "p/mine/above.tfstate",
+                "region": "eu-west-1",
+                "use_lockfile": True,
+                "encrypt": True,
+            },
+            {"bucket": "our-states", "key": "p/mine/below.tfstate", "region": "eu-west-1"},
+        ),
+        (
+            GcsBackend(bucket="our-states"),
+            {"bucket": "our-states", "prefix": "qinfra/mine/above"},
+            {"bucket": "our-states", "prefix": "qinfra/mine/below"},
+        ),
+    ],
+)
+def test_states_are_written_and_read_where_they_are_told_to_be(
+    tmp_path: Path, backend: Backend, block: dict[str, object], config: dict[str, object]
+) -> None:
+    above = Stack(
+        name="above",
+        provider=Provider(name="aws", version="5.100.0", arguments={"region": "us-east-1"}),
+        blocks=(state_of("below", "it"),),
+    )
+    (file,) = synthesise([above], tmp_path, States(backend=backend, deployment="mine"))
+    document = json.loads(file.read_text())
+    assert document["terraform"]["backend"] == {backend.kind: block}
+    reading = document["data"]["terraform_remote_state"]["it"]
+    del reading["//"]
+    assert reading == {"backend": backend.kind, "config": config}
+
+
 def test_the_same_stacks_are_the_same_bytes_and_states_are_left_alone(tmp_path: Path) -> None:
     stacks = [stack("one"), stack("two")]
     first = [file.read_bytes() for file in synthesise(stacks, tmp_path)]
@@ -110,6 +148,23 @@ def test_without_node_the_error_says_so(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(PreflightError, match="there is no 'absent-node' on PATH"):
         synthesise([stack()], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_node_starts_with_little_room_and_the_users_own_options(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text(f'#!/bin/sh\nprintf %s "$NODE_OPTIONS" > {tmp_path}/seen\nexec node "$@"\n')
+    node.chmod(0o755)
+    code = (
+        "import os\nfrom pathlib import Path\nfrom infra.stacks.cdk import synthesise\n"
+        f"synthesise([], Path('{tmp_path}/out'))\nprint(os.environ['NODE_OPTIONS'])"
+    )
+    own = "--max-semi-space-size=2 --no-warnings"
+    environ = {**os.environ, "JSII_NODE": str(node), "NODE_OPTIONS": own}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == own
+    assert (tmp_path / "seen").read_text() == f"--max-semi-space-size=1 {own}"
 
 
 def test_another_cdk_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

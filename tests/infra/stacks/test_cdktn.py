@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import sys
 from pathlib import Path
+from infra.backend import GcsBackend, S3Backend, States
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.declaration import Phase
@@ -26,6 +27,9 @@ from infra.stacks.phases import stacks_of
 for phase in Phase:
     config = phase_config(phase, GUIDE_NETWORK, Assumptions())
     synthesise(stacks_of(config), Path(sys.argv[1]) / phase)
+for backend in (S3Backend(bucket="our-s", region="eu-west-1"), GcsBackend(bucket="our-s")):
+    states = States(backend=backend, deployment="mine")
+    synthesise(stacks_of(config), Path(sys.argv[1]) / backend.kind, states)
 """
 
 

@@ -15,7 +15,8 @@ from infra.machines import REGIONS
 from infra.phases import phase_config
 from infra.purchase import Purchase
 from infra.stacks.blocks import Block, Stack, resource
-from infra.stacks.gcp import LONGEST_DEPLOYMENT, gcp_stacks
+from infra.stacks.gcp import gcp_stacks
+from infra.stacks.names import LONGEST_DEPLOYMENT
 from infra.units import HOURS_PER_MONTH
 from tests.infra.stacks.gcp_demo import demo, stack, with_more
 
@@ -64,7 +65,7 @@ def test_every_node_is_put_out_under_the_name_of_its_certificate() -> None:
         "role": "orchestrator",
         "private_ip": "${google_compute_instance.orchestrator_1.network_interface[0].network_ip}",
         "public_ip": "${google_compute_address.orchestrator_1.address}",
-        "instance_id": "${google_compute_instance.orchestrator_1.instance_id}",
+        "instance_id": "${google_compute_instance.orchestrator_1.id}",
     }
     assert outputs["nodes"]["embedding-1"]["public_ip"] == ""
     assert all(re.fullmatch(r"[a-z][a-z0-9-]{0,62}", name) for name in outputs["nodes"])

@@ -118,7 +118,8 @@ def test_the_nodes_are_put_out(applied: Terraform) -> None:
     nodes = outputs["nodes"]["value"]
     assert nodes.keys() == {"orchestrator-1", "embedding-1", "transformer-1"}
     assert all(node["private_ip"].startswith("10.10.0.") for node in nodes.values())
-    assert all(node["instance_id"] for node in nodes.values())
+    pattern = re.compile(r"projects/[^/]+/zones/us-central1-b/instances/qinfra-demo-us-central1-.+")
+    assert all(pattern.fullmatch(node["instance_id"]) for node in nodes.values())
     assert [name for name, node in nodes.items() if node["public_ip"]] == ["orchestrator-1"]
 
 

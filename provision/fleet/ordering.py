@@ -1,0 +1,103 @@
+"""From what a person says, and what is on record, to an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from infra.errors import ConfigError
+from infra.resizing import Resize, resized
+from infra.stacks.names import check_deployment
+from provision.fleet.order import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.declaration import Phase, PhaseConfig
+    from provision.costing import Costing
+    from provision.fleet.record import FleetRecord, Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was said on the command line; what was not stays as it is on record.
+
+    Attributes:
+        purchase: As the command line knows it.
+        values: Of variables.
+        resizes: Put in the place of earlier ones of the same role and region.
+        unsized: Roles and regions whose number is the model's again.
+    """
+
+    deployment: str
+    phase: Phase
+    purchase: str | None = None
+    regions: tuple[str, ...] | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    resizes: tuple[Resize, ...] = ()
+    unsized: tuple[tuple[str, str], ...] = ()
+
+
+def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Order:
+    """Return the order.
+
+    Raises:
+        ConfigError: The deployment is another phase's, its name none that a cloud takes, or the
+            purchase, a region or a resize is unknown.
+    """
+    check_deployment(asked.deployment)
+    if record and record.config.phase != asked.phase:
+        raise ConfigError(
+            f"deployment {record.deployment} is phase {record.config.phase}, "
+            f"and a phase has states of its own",
+            hint=f"Give --name to make {asked.phase} beside it.",
+        )
+    model = _declared(asked, costing, record)
+    resizes = _resizes(asked, record)
+    config = resized(model, resizes)
+    before = record.applied if record else None
+    return Order(
+        config=config,
+        cost=costing.priced(config),
+        values={**(record.values if record else {}), **asked.values},
+        resizes=resizes,
+        before=before,
+        before_cost=costing.priced(before) if before else None,
+    )
+
+
+def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> PhaseConfig:
+    purchase, regions = asked.purchase, asked.regions
+    if record:
+        purchase = purchase or record.config.purchase.value
+        regions = regions or record.config.regions
+    config = costing.declared(asked.phase, purchase, regions)
+    if record and (gone := [each for each in record.config.regions if each not in config.regions]):
+        raise ConfigError(
+            f"deployment {record.deployment} stands in {', '.join(gone)} as well, "
+            "and a region that is left out would be forgotten, not destroyed",
+            hint="Run `qinfra destroy` first, or name all of its regions.",
+        )
+    return config
+
+
+def _resizes(asked: Asked, record: FleetRecord | None) -> tuple[Resize, ...]:
+    replaced = {(each.role, each.region) for each in asked.resizes} | set(asked.unsized)
+    kept = [
+        each
+        for each in (record.resizes if record else ())
+        if (each.role, each.region) not in replaced
+    ]
+    return (*kept, *asked.resizes)
+
+
+def order_on_record(record: FleetRecord, costing: Costing) -> Order:
+    """Return the order that a deployment was last brought to, whatever the model says today."""
+    return Order(
+        config=record.config,
+        cost=costing.priced(record.config),
+        values=record.values,
+        resizes=record.resizes,
+        before=record.applied,
+        before_cost=costing.priced(record.applied) if record.applied else None,
+    )

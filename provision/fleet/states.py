@@ -1,0 +1,38 @@
+"""What Terraform's states say is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_GROUP_NAMES = "scaling_groups"
+
+
+def resources(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return the resources of a state's document, without data that was looked up.
+
+    Args:
+        state: Of `Terraform.state`; empty before the first apply.
+
+    Raises:
+        RemoteError: It is no such document.
+    """
+    try:
+        found = state.get("values", {}).get("root_module", {}).get("resources", [])
+        return tuple(each for each in found if each["mode"] == "managed")
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RemoteError(f"the state is no document of Terraform's: {error!r}") from error
+
+
+def addresses(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses of what a state holds, in its order."""
+    return tuple(str(each["address"]) for each in resources(state))
+
+
+def groups_of(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the scaling groups by role, of a stack's outputs."""
+    return {str(role): str(name) for role, name in outputs.get(_GROUP_NAMES, {}).items()}

@@ -1,0 +1,1 @@
+"""How a release reaches the nodes of a fleet: which of them at once, and in which order."""
