@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: setup demo test check lint proto bench train-demo-model clean
+.PHONY: setup demo test test-slow check lint proto bench train-demo-model clean
 
 setup: $(VENV)/.runtime
 
@@ -14,6 +14,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(TESTS)
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow $(TESTS)
 
 check: lint test
 

@@ -1,41 +1,34 @@
-"""Service quotas of EC2, large enough for every phase; a test lowers them by name."""
+"""How much of EC2 the account may have."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from moto.servicequotas.responses import ServiceQuotasResponse
+from moto.servicequotas.models import ServiceQuotasBackend
 
-LIMITS = {
+from tests.simulated_aws.extending import action_of
+
+VCPUS = {
     "L-DB2E81BA": ("Running On-Demand G and VT instances", 1024.0),
     "L-3819A6DF": ("All G and VT Spot Instance Requests", 1024.0),
-    "L-1216C47A": ("Running On-Demand Standard instances", 1024.0),
+    "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 1024.0),
 }
+_get_service_quota = ServiceQuotasBackend.get_service_quota
 
 
-def fill() -> None:
-    """Answer what moto does not."""
-    get = ServiceQuotasResponse.get_service_quota
-
-    def get_service_quota(self: Any) -> Any:
-        asked = json.loads(self.body)
-        if asked["ServiceCode"] == "ec2" and asked["QuotaCode"] in LIMITS:
-            return json.dumps({"Quota": _quota(asked["QuotaCode"], self.region)})
-        return get(self)
-
-    ServiceQuotasResponse.get_service_quota = get_service_quota
-
-
-def _quota(code: str, region: str) -> dict[str, Any]:
-    name, limit = LIMITS[code]
+@action_of(ServiceQuotasBackend)
+def get_service_quota(self: Any, service_code: str, quota_code: str) -> dict[str, Any]:
+    if service_code != "ec2" or quota_code not in VCPUS:
+        return _get_service_quota(self, service_code, quota_code)
+    name, value = VCPUS[quota_code]
+    where = f"{self.region_name}:{self.account_id}"
     return {
         "ServiceCode": "ec2",
         "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-        "QuotaArn": f"arn:aws:servicequotas:{region}:123456789012:ec2/{code}",
-        "QuotaCode": code,
+        "QuotaArn": f"arn:aws:servicequotas:{where}:ec2/{quota_code}",
+        "QuotaCode": quota_code,
         "QuotaName": name,
-        "Value": limit,
+        "Value": value,
         "Unit": "None",
         "Adjustable": True,
         "GlobalQuota": False,

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from tests.infra.stacks.terraforming import terraform
+from tests.simulated_aws.refusals import PATH
 
 _QINFRA = (sys.executable, "-c", "from provision.cli import main; main()")
 _ROOT = Path(__file__).parents[2]
@@ -48,6 +50,17 @@ def simulated_aws(folder: Path) -> Iterator[dict[str, str]]:
             }
         finally:
             server.terminate()
+
+
+def refuse(environment: Mapping[str, str], **refusal: str | int) -> None:
+    """Let a call of an action fail; see `Refusal`, whose fields these are.
+
+    Args:
+        environment: Of `simulated_aws`.
+        refusal: As in action="RunInstances", code="VcpuLimitExceeded", after=2.
+    """
+    url = environment["AWS_ENDPOINT_URL"] + PATH
+    urlopen(Request(url, json.dumps(refusal).encode(), method="POST"), timeout=10).close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

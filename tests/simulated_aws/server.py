@@ -1,62 +1,85 @@
-"""moto's server with the gaps filled: one request at a time, and a plain no to what it lacks."""
+"""The server: moto's application with our actions, and requests one at a time."""
 
 from __future__ import annotations
 
-import os
+import io
 import socket
-import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-# Read when moto is imported: policies of AWS's own can be attached, certificates are issued.
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", "0")
-
 from moto.moto_server.werkzeug_app import (
+    UNSIGNED_ACTIONS,
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import make_server
 
-from tests.simulated_aws import budgets, elasticache, machines, quotas, rules, templates
+from tests.simulated_aws import (  # noqa: F401 - each adds its actions
+    backups,
+    budgets,
+    cache_users,
+    caches,
+    databases,
+    extending,
+    groups,
+    images,
+    instances,
+    placement,
+    prefix_lists,
+    quotas,
+    refusals,
+    scaling,
+    tags,
+)
 
-GAPS = (budgets, elasticache, machines, quotas, rules, templates)
+HOST = "127.0.0.1"
+# moto takes a question without a signature for one to S3.
+UNSIGNED_ACTIONS["GetCallerIdentity"] = ("sts", "us-east-1")
+Answer = Iterable[bytes]
+Application = Callable[[dict[str, Any], Any], Answer]
 
 
-class OneAtATime:
-    """Serves a request at a time, for moto's stores have no locks.
+class _Handler(MotoRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """Requests are not told: an apply makes a thousand."""
 
-    What moto lacks is refused with 400: at 500 Terraform's provider tries again for minutes. Who
-    has hung up while waiting for a turn is not served, as AWS would have served it before.
+
+def serve(port: int) -> None:
+    """Answer until the process is ended.
+
+    Args:
+        port: Any that is free when 0; the address is told on stdout once there is an answer.
     """
+    application = _in_turn(DomainDispatcherApplication(create_backend_app))
+    server = make_server(HOST, port, application, threaded=True, request_handler=_Handler)
+    print(f"http://{HOST}:{server.server_port}", flush=True)  # noqa: T201 - as asked
+    server.serve_forever()
 
-    def __init__(self) -> None:
-        self._moto = DomainDispatcherApplication(create_backend_app)
-        self._turn = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        told: list[Any] = []
+def _in_turn(application: Application) -> Application:
+    """Give each request moto for itself: its dictionaries bear no two at a time.
 
-        def keep(status: str, headers: Any, exc_info: Any = None) -> None:
-            told[:] = [status, headers]
+    Who has hung up while waiting for a turn is not served: AWS would have answered before that.
+    """
+    turn = threading.Lock()
 
-        with self._turn:
+    def answer(environ: dict[str, Any], start_response: Any) -> Answer:
+        # A client may be slow to send; nobody waits for that.
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"] == refusals.PATH:
+            refusals.asked(environ["REQUEST_METHOD"], body)
+            start_response("204 No Content", [])
+            return []
+        with turn:
             if _has_hung_up(environ["werkzeug.socket"]):
                 start_response("503 Service Unavailable", [])
                 return []
-            answer = self._moto(environ, keep)
-            body = b"".join(answer)
-            if hasattr(answer, "close"):
-                answer.close()
-        status, headers = told
-        if status.startswith("500"):
-            asked = environ.get("HTTP_X_AMZ_TARGET") or environ.get("PATH_INFO")
-            sys.stderr.write(f"lacking: {environ['REQUEST_METHOD']} {asked}\n")
-            status = "400 Bad Request"
-        start_response(status, headers)
-        return [body]
+            return [b"".join(application(environ, start_response))]
+
+    return answer
 
 
 def _has_hung_up(client: socket.socket) -> bool:
@@ -66,12 +89,3 @@ def _has_hung_up(client: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-def server(port: int = 0) -> BaseWSGIServer:
-    """Return a server on the loopback address that listens; a free port when 0 is given."""
-    for each in GAPS:
-        each.fill()
-    return make_server(
-        "127.0.0.1", port, OneAtATime(), threaded=True, request_handler=MotoRequestHandler
-    )
