@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulated_aws.running import Operator, simulated_aws
+from tests.simulated_aws.running import Operator, refuse, simulated_aws
 
 pytestmark = pytest.mark.timeout(600)
 DEPLOY = ("deploy", "--phase", "mvp", "--yes", "--skip-rollout")
@@ -95,6 +95,16 @@ def test_once_more_there_is_nothing_to_do(operator: Operator) -> None:
     plan = operator.asks("plan", "--phase", "mvp", "--detailed-exitcode")
     assert plan["nothing_to_do"]
     assert plan["cost"]["delta_usd"] == "0.00" or float(plan["cost"]["delta_usd"]) == 0
+
+
+def test_a_quota_that_runs_out_is_told_with_the_way_on_and_back(operator: Operator) -> None:
+    refuse(operator.environment, action="RunInstances", code="VcpuLimitExceeded")
+    done = operator.types("scale", "--role", "transformer", "--to", "3", "--yes", code=5)
+    assert "aws_instance.transformer_3 failed creating" in done.stderr
+    assert "6 machines among them" in done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert "VcpuLimitExceeded" in error
+    assert "back with `qinfra destroy --name mvp`" in done.stderr
 
 
 def test_a_node_more_is_all_that_a_scale_plans(operator: Operator, ec2: Any) -> None:
