@@ -67,7 +67,8 @@ def _in_turn(application: Application) -> Application:
 
     def answer(environ: dict[str, Any], start_response: Any) -> Answer:
         # A client may be slow to send; nobody waits for that.
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        length = -1 if environ.get("wsgi.input_terminated") else environ.get("CONTENT_LENGTH") or 0
+        body = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = io.BytesIO(body)
         if environ["PATH_INFO"] == refusals.PATH:
             refusals.asked(environ["REQUEST_METHOD"], body)
