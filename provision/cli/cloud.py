@@ -112,11 +112,14 @@ def asked_of(flags: dict[str, Any], deployment: str, phase: Phase) -> Asked:
 
 
 def _project_named() -> dict[str, Value]:
-    """Return the project that the environment names, so that the way back needs no environment."""
-    from provision.clouds.gcp_session import PROJECT_NAMES
+    """Return the project of environment or credentials, so that the way back needs neither."""
+    from infra.errors import PreflightError
+    from provision.clouds.gcp_session import GcpSession
 
-    named = [os.environ[name] for name in PROJECT_NAMES if os.environ.get(name)]
-    return {"project": named[0]} if named else {}
+    try:
+        return {"project": GcpSession().project}
+    except PreflightError:  # preflight and the stack say so in their own words
+        return {}
 
 
 def costing_of(flags: dict[str, Any]) -> Costing:

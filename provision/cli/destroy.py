@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--terraform", help="In a cloud: the program; terraform or tofu on PATH.")
 @click.option("--refresh/--no-refresh", default=True, help="In a cloud: look first what is there.")
+@click.option(
+    "--wait", type=click.FloatRange(0, 3600), default=120.0, show_default=True, metavar="SECONDS",
+    help="In a cloud: how long what is still tagged may take to go.",
+)  # fmt: skip
 @deployment_options
 @json_option
 def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its options

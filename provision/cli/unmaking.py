@@ -40,6 +40,7 @@ def destroy_machines(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
         approve=partial(_approved, name=folder.name, yes=flags["yes"]),
         command=typed(),
         refresh=flags["refresh"],
+        linger_seconds=flags["wait"],
     )
     done = unmake(folder, record, order, wreckers)
     again = f"Run `qinfra destroy --name {folder.name}` again, or see `qinfra sweep`."

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
 
-LINGER_SECONDS = 120.0  # a cloud's own index of tags is late by a minute or two
 _PAUSE_SECONDS = 5.0
 
 
@@ -41,7 +40,8 @@ class Wreckers:
         command: What the user typed, for others who find the deployment locked.
         refresh: Whether the cloud is asked first what is there; without, a state that names what
             cannot be read any more does not stand in the way.
-        linger_seconds: How long what is still tagged may take to vanish.
+        linger_seconds: How long what is still tagged may take to vanish: a cloud's own index of
+            tags is late by a minute or two.
     """
 
     tools: Tools
@@ -49,8 +49,8 @@ class Wreckers:
     lines: Callable[[PlanSummary], Callable[[Event], object]]
     approve: Callable[[Sequence[StackPlan]], bool]
     command: str
-    refresh: bool = True
-    linger_seconds: float = LINGER_SECONDS
+    refresh: bool
+    linger_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ class _Provider:
         if new is not None:
             seed = f"{request.type_name}.{new['name']}"
             if request.type_name == "google_compute_instance" and new["id"] is UNKNOWN:
-                new["id"] = f"projects/stand-in/zones/{new['zone']}/instances/{new['name']}"
+                new["id"] = f"projects/a-project/zones/{new['zone']}/instances/{new['name']}"
             new = _answered(self._schemas[request.type_name], new, seed)
         response.new_state.msgpack = pack(new)
         response.legacy_type_system = True
