@@ -257,18 +257,22 @@ class Host:
         self.run(f"rm {FILLER} {FILLER}.rest")
 
     def set_clock_off(self, seconds: int) -> None:
-        """Set the wall clock off for every program started from now on, not for running ones.
+        """Set the wall clock off for logins over SSH and for units, from their next start on.
 
         The kernel has one wall clock for all hosts, so this is a library (faketime) loaded before
-        each program's own. The monotonic clock stays right; a static program sees the truth.
+        a program's own. The monotonic clock stays right; systemd, sshd (whose sandbox forbids the
+        library), the journal and what `sudo` runs (it drops the preload) keep the true time.
         """
         self.run(
-            f"echo '{seconds:+d}' >/etc/faketimerc;"
-            " echo FAKETIME_DONT_FAKE_MONOTONIC=1 >>/etc/environment;"
-            " mkdir -p /etc/systemd/system.conf.d;"
-            " printf '[Manager]\\nDefaultEnvironment=FAKETIME_DONT_FAKE_MONOTONIC=1\\n'"
-            " >/etc/systemd/system.conf.d/clock.conf; systemctl daemon-reload;"
-            " ls /usr/lib/*/faketime/libfaketime.so.1 >/etc/ld.so.preload"
+            "preload=$(ls /usr/lib/*/faketime/libfaketime.so.1);"
+            f" echo '{seconds:+d}' >/etc/faketimerc;"
+            " printf 'LD_PRELOAD=%s\nFAKETIME_DONT_FAKE_MONOTONIC=1\n' $preload >/etc/environment;"
+            " mkdir -p /etc/systemd/system.conf.d /etc/systemd/system/ssh.service.d;"
+            " printf '[Service]\nUnsetEnvironment=LD_PRELOAD\n'"
+            " >/etc/systemd/system/ssh.service.d/clock.conf;"
+            " printf '[Manager]\nDefaultEnvironment=%s %s\n'"
+            " LD_PRELOAD=$preload FAKETIME_DONT_FAKE_MONOTONIC=1"
+            " >/etc/systemd/system.conf.d/clock.conf; systemctl daemon-reload"
         )
 
     def unplug(self) -> None:

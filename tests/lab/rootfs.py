@@ -16,6 +16,7 @@ PACKAGES = (
     "curl",
     "dbus",
     "iproute2",
+    "iputils-ping",
     "libfaketime",
     "libpam-systemd",
     "openssh-server",

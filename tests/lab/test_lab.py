@@ -19,19 +19,19 @@ pytestmark = pytest.mark.lab
 
 WATCHED = """[Service]
 Type=notify
-NotifyAccess=all
 WatchdogSec=1
 Restart=on-failure
 RestartSec=0
 MemoryMax=64M
-ExecStart=/usr/bin/python3 -c "
-import os, socket, time
+ExecStart=/usr/bin/python3 /usr/local/bin/watched
+"""
+WATCHED_PROGRAM = """import os, socket, time
 link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-link.connect(os.environ['NOTIFY_SOCKET'])
-link.send(b'READY=1\\\\nSTATUS=watched')
-while True: link.send(b'WATCHDOG=1'); time.sleep(0.2)"
-[Install]
-WantedBy=multi-user.target
+link.connect(os.environ["NOTIFY_SOCKET"])
+link.send(b"READY=1\\nSTATUS=watched")
+while True:
+    link.send(b"WATCHDOG=1")
+    time.sleep(0.2)
 """
 
 
@@ -104,7 +104,8 @@ def test_hosts_log_in_to_each_other_by_name(hosts):
 
 def test_a_unit_notifies_is_limited_and_is_restarted_by_its_watchdog(host):
     host.run("cat >/etc/systemd/system/watched.service", input=WATCHED)
-    host.run("systemctl daemon-reload; systemctl enable --now watched")
+    host.run("cat >/usr/local/bin/watched", input=WATCHED_PROGRAM)
+    host.run("systemctl daemon-reload; systemctl start watched")
     shown = host.run("systemctl show watched -p ActiveState,StatusText,MemoryCurrent")
     assert "ActiveState=active" in shown
     assert "StatusText=watched" in shown
@@ -167,15 +168,15 @@ def test_a_partition_cuts_a_host_off_and_ends(hosts, tmp_path):
     assert ssh(first, tmp_path, "hostname").stdout == "host1\n"
 
 
-def test_packets_are_delayed_or_lost(host):
-    gateway = "ip -4 -o addr show host0 | sed 's/.*inet \\(.*\\)\\.[0-9]*\\/.*/\\1.1/'"
+def test_packets_are_delayed_or_lost(host, hosts):
+    ping = f"ping -W1 {host.name}"
     host.impair(Faults(delay_seconds=0.1))
-    times = host.run(f"ping -c3 -i0.2 $({gateway}) | grep -o 'time=[0-9.]*' | cut -d= -f2").split()
+    times = hosts[1].run(f"{ping} -c3 -i0.2 | grep -o 'time=[0-9.]*' | cut -d= -f2").split()
     assert len(times) == 3
     assert min(map(float, times)) >= 200
     host.impair(Faults(loss=0.5))
-    lost = host.run(f"ping -c40 -i0.01 -W1 $({gateway}) | grep -o '[0-9]* received'", check=False)
-    assert 0 < int(lost.split()[0]) < 40
+    received = hosts[1].run(f"{ping} -c40 -i0.01 | grep -o '[0-9]* received'", check=False)
+    assert 0 < int(received.split()[0]) < 40
     host.heal()
 
 
@@ -189,7 +190,7 @@ def test_a_full_disk_is_full_and_can_be_freed(host, tmp_path):
     assert ssh(host, tmp_path, write).stdout == "0\n"
 
 
-def test_a_clock_that_is_off_is_off_for_what_starts_now_and_for_nobody_else(host, tmp_path):
+def test_a_clock_that_is_off_is_off_for_logins_and_units_of_that_host_only(host, hosts, tmp_path):
     host.set_clock_off(86400)
     program = "import time; print(time.time(), time.monotonic())"
     wall, monotonic = map(float, ssh(host, tmp_path, f"python3 -c '{program}'").stdout.split())
@@ -197,7 +198,7 @@ def test_a_clock_that_is_off_is_off_for_what_starts_now_and_for_nobody_else(host
     assert abs(monotonic - time.monotonic()) < 60
     unit = host.run("systemd-run --quiet --wait --pipe -p DynamicUser=yes date -u +%F")
     assert unit.strip() == str((datetime.now(UTC) + timedelta(days=1)).date())
-    assert abs(float(host.run("stat -c %Y /proc/self; true")) - time.time()) < 60
+    assert abs(float(hosts[1].run("date +%s")) - time.time()) < 60
 
 
 def traces(lab: str) -> str:
