@@ -203,7 +203,7 @@ def _users(site: Site) -> tuple[Block, ...]:
         user_name="default",
         engine="redis",
         access_string="off ~* -@all",
-        authentication_mode={"type": "no-password-required"},
+        no_password_required=True,  # as a mode, it would differ at every plan: AWS names it so
     )
     node = resource(
         "aws_elasticache_user",

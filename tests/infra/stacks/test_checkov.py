@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
+from infra.backend import STATE_FILE
 from infra.declaration import Phase
 from infra.stacks.aws import aws_stacks
 from infra.stacks.blocks import Stack
-from infra.stacks.cdk import STATE_FILE
 from tests.infra.stacks import checkov
 from tests.infra.stacks.checkov import Failed, Reason
 from tests.infra.stacks.ground import config_of
