@@ -113,10 +113,10 @@ def test_the_average_of_what_was_sampled_reaches_the_metric_that_groups_follow(m
         publisher.start()
         wait_for(done.is_set)
         wait_for(lambda: sum(point["SampleCount"] for point in kept(moto, "lab")) == 2)
+        wait_for(lambda: publisher.state == "publishing")
         publisher.stop()
     [datapoint] = kept(moto, "lab")
     assert (datapoint["Average"], datapoint["Maximum"]) == (1.5, 3)
-    assert publisher.state == "publishing"
     assert [log["event"] for log in logs] == ["the queue is told to CloudWatch"]
 
 

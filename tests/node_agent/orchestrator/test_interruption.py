@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from node_agent import config, tls
 from node_agent.orchestrator.serve import Orchestrator
@@ -57,7 +58,7 @@ def events(folder):
     return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
 
 
-def about(checkpoint, settings, **changes):
+def about(checkpoint, settings):
     """Return a lab's configuration for a checkpoint of real layers."""
     model = config.Model(
         id="demo",
@@ -66,13 +67,13 @@ def about(checkpoint, settings, **changes):
         layers=checkpoint.architecture.layers,
         context_tokens=CONTEXT_TOKENS,
     )
-    return settings.model_copy(update={"model": model, **changes})
+    return settings.model_copy(update={"model": model})
 
 
 @pytest.fixture
-def serve_checkpoint(open_lab, prepare_lab, checkpoint):
-    async def serve(**timing):
-        lab = prepare_lab(timing=timing)
+def serve_checkpoint(prepare_lab, checkpoint):
+    async def serve():
+        lab = prepare_lab()
         lab.config = about(checkpoint, lab.config)
         lab.orchestrator = Orchestrator(lab.config)
         await lab.start()
@@ -122,7 +123,7 @@ async def test_a_worker_ends_its_answer_withdraws_and_comes_back(
     serve_checkpoint, until, tmp_path, cloud
 ):
     lab = await serve_checkpoint()
-    with metadata_server(cloud) as imds:
+    with metadata_server(cloud) as imds, capture_logs() as orchestrator_says:
         notices = config.Cloud(notices=cloud, metadata_url=imds.url, ask_seconds=0.02)
         settings = worker_config(lab, notices)
         folder = tmp_path / "worker-1"
@@ -130,7 +131,7 @@ async def test_a_worker_ends_its_answer_withdraws_and_comes_back(
             await until(lambda: lab.node("worker-1")["state"] == "ready", 60)
             other = await lab.prepare("worker-2", (0, lab.config.model.layers))
             await other.start()
-            pieces = spoken(client, lab.question(stream=True, max_tokens=3000))
+            pieces = spoken(client, lab.question(stream=True, max_tokens=1500))
             said = [await anext(pieces)]
             await lab.register(
                 other,
@@ -162,7 +163,11 @@ async def test_a_worker_ends_its_answer_withdraws_and_comes_back(
         names = [event["event"] for event in events(folder)]
         assert names[-2:] == ["interruption", "draining"]
 
-        imds.pages.clear()
+        left = next(log for log in orchestrator_says if log["event"] == "node left")
+        assert left["reason"] == f"interruption: {shown['interruption']['action']}"
+
+        imds.pages[PREEMPTED] = "FALSE"
+        del imds.pages[ACTION]
         async with agent(settings, folder):
             await until(lambda: lab.node("worker-1")["state"] == "ready", 60)
             assert lab.node("worker-1")["generation"] == 2
