@@ -18,6 +18,7 @@ import pytest
 
 from node_agent import config, tls
 from node_agent.errors import AgentError
+from node_agent.orchestrator.serve import Orchestrator
 from provision.probe import operator_context
 from tests.node_agent.metadata_server import ACTION, metadata_server
 
@@ -130,6 +131,27 @@ async def test_requests_that_outlive_the_drain_are_told_so(prepare_lab, until):
         codes = [answer.json()["error"]["code"] for answer in await asyncio.gather(*asked)]
     assert codes == ["draining", "draining"]
     await until(lambda: first.cancels and last.cancels)
+
+
+async def test_a_notice_shortens_a_drain_that_is_under_way(prepare_lab, until, imds):
+    lab = prepare_lab(timing={"drain_seconds": 600})
+    cloud = config.Cloud(notices="aws", metadata_url=imds.url, ask_seconds=0.05)
+    lab.config = lab.config.model_copy(update={"cloud": cloud})
+    lab.orchestrator = Orchestrator(lab.config)
+    await lab.start()
+    worker = await lab.stage("worker-1", (0, 16))
+    worker.gate.clear()
+    async with lab.client() as client:
+        asked = asyncio.create_task(client.post("/v1/chat/completions", json=lab.question()))
+        await until(lambda: worker.assignments)
+        signalled = asyncio.Event()
+        signalled.set()
+        await lab.orchestrator.serve_until(signalled)
+        draining = asyncio.create_task(lab.orchestrator.drain())
+        await until(lambda: lab.orchestrator.dispatcher.room.closed)
+        imds.pages[ACTION] = '{"action": "terminate", "time": "2020-01-01T00:00:00Z"}'
+        await draining
+        assert (await asked).json()["error"]["code"] == "draining"
 
 
 @pytest.mark.parametrize("which", ["gateway", "grpc", "status"])
