@@ -111,6 +111,31 @@ def _region_nodes(config: PhaseConfig, region: str) -> Iterator[Usage]:
         else:
             yield _machines(group, f"ec2:{group.machine}")
             yield _disks(group, "ebs:gp3")
+    yield from _dedicated(config, region)
+
+
+def _dedicated(config: PhaseConfig, region: str) -> Iterator[Usage]:
+    """What hardware for one customer costs beyond the same machines on shared hardware.
+
+    An instance has a price of its own there, of which its line already counts the shared part; and
+    every region with at least one such instance pays by the hour, however many they are.
+    """
+    groups = [
+        group
+        for group in config.groups
+        if group.region == region and (tenant := config.tenant_of(group)) and tenant.dedicated
+    ]
+    for group in groups:
+        yield _usage(
+            "compute", f"{_titled(group, 'nodes')}, on dedicated hardware", region,
+            f"ec2:{group.machine}:dedicated-surcharge", _hours(group.count), "hour",
+            note="beyond the price on shared hardware",
+        )  # fmt: skip
+    if groups:
+        yield _usage(
+            "compute", "region with dedicated hardware", region, "ec2:dedicated-region",
+            _hours(1), "hour", note="once a region, however many instances",
+        )  # fmt: skip
 
 
 def _region_network(config: PhaseConfig, region: str, assumptions: Assumptions) -> Iterator[Usage]:
@@ -256,14 +281,18 @@ def _cdn(config: PhaseConfig, flow: Traffic) -> Iterator[Usage]:
 
 def _machines(group: NodeGroup, sku: str) -> Usage:
     return Usage(
-        category="compute", item=f"{group.role} nodes, {group.machine}", region=group.region,
+        category="compute", item=f"{_titled(group, 'nodes')}, {group.machine}", region=group.region,
         sku=sku, quantity=_hours(group.count), unit="hour", instances=group.count,
     )  # fmt: skip
 
 
+def _titled(group: NodeGroup, what: str) -> str:
+    return f"{group.role} {what} of {group.tenant}" if group.tenant else f"{group.role} {what}"
+
+
 def _disks(group: NodeGroup, sku: str) -> Usage:
     size = Decimal(group.count * group.disk_gib)
-    return _usage("disk", f"{group.role} disks", group.region, sku, size, "GB-month")
+    return _usage("disk", _titled(group, "disks"), group.region, sku, size, "GB-month")
 
 
 def _nat_data(region: str, sku: str, nodes: int, assumptions: Assumptions) -> Usage:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.domain import SHAPE
 from infra.stacks.blocks import Provider, Variable
-from infra.stacks.names import LONGEST_DEPLOYMENT, SHAPE
+from infra.stacks.names import LONGEST_DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

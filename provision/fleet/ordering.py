@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError
@@ -71,6 +71,9 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
     if record:
         purchase = purchase or record.config.purchase.value
         regions = regions or record.config.regions
+        if costing.inputs.tenants is None:  # no settings: nothing was said
+            kept = replace(costing.inputs, tenants=record.config.tenants)
+            costing = replace(costing, inputs=kept)
     config = costing.declared(asked.phase, purchase, regions)
     if record and (gone := [each for each in record.config.regions if each not in config.regions]):
         raise ConfigError(
