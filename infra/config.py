@@ -284,7 +284,13 @@ def _validated(raw: dict[str, object], path: Path) -> Settings:
     except ConfigError as error:
         raise ConfigError(f"{path}: assumptions: {error}", hint=error.hint) from error
     except ValidationError as error:
-        raise _explained(error.errors()[0], path) from error
+        raise _explained(_telling(error.errors()), path) from error
+
+
+def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first error; where a key is missing, rather the one that was misspelt."""
+    unknown_keys = (each for each in errors if each["type"] in _UNKNOWN_KEY)
+    return next(unknown_keys, errors[0]) if errors[0]["type"] == "missing" else errors[0]
 
 
 def _explained(first: ErrorDetails, path: Path) -> ConfigError:
