@@ -1,4 +1,4 @@
-"""What stands above a phase's regions: one name, the nearest healthy region, and a CDN before it.
+"""What stands above a phase's regions: one name, the nearest healthy one, a CDN, and copies.
 
 The zone of the name is given, not made: see `zone_id`.
 """
@@ -17,6 +17,7 @@ from infra.stacks.aws_certificate import (
     certificate,
     naming,
 )
+from infra.stacks.aws_copies import copies
 from infra.stacks.aws_edge import HEALTH_PATH
 from infra.stacks.aws_tags import DEPLOYMENT, SHORT_LABEL, label_in, provider
 from infra.stacks.aws_tenants import tenant_names
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.declaration import PhaseConfig
-    from infra.stacks.blocks import Block
+    from infra.stacks.blocks import Block, Provider
 
 REGION = "us-east-1"  # CloudFront takes certificates from no other
 
@@ -34,30 +35,30 @@ REGION = "us-east-1"  # CloudFront takes certificates from no other
 def global_stack(config: PhaseConfig) -> Stack | None:
     """Return the stack of a phase with a CDN, to be applied after its regions; None without.
 
-    It reads the balancers' names from the regions' states.
+    It reads the balancers' names, and what is to be copied, from the regions' states.
     """
     if not config.services.cdn:
         return None
-    states = [
-        state_of(f"{config.phase}-{region}", region.replace("-", "_")) for region in config.regions
-    ]
-    regions = [
-        block
-        for region, state in zip(config.regions, states, strict=True)
-        for block in _region(region, state)
-    ]
+    states = {
+        region: state_of(f"{config.phase}-{region}", region.replace("-", "_"))
+        for region in config.regions
+    }
+    regions = [block for region, state in states.items() for block in _region(region, state)]
+    others = _providers(config)
+    copied = copies(config, states, {region: each.address for region, each in others.items()})
     distribution = cdn("main", DOMAIN, CERTIFICATE_ARN, comment=SHORT_LABEL)
     tenants = tenant_names(config, REGION)
     return Stack(
         name=f"{config.phase}-global",
         provider=provider(config, REGION),
         blocks=(
-            *states,
+            *states.values(),
             *regions,
             *certificate(DOMAIN),
             distribution,
             *_names(distribution),
             *tenants.blocks,
+            *copied,
         ),
         outputs=(
             Output(name="endpoint", value=f"https://{DOMAIN}", description="Of the service."),
@@ -69,7 +70,18 @@ def global_stack(config: PhaseConfig) -> Stack | None:
             *tenants.outputs,
         ),
         variables=(*naming(REGION, records=True), DEPLOYMENT, *tenants.variables),
+        others=tuple(others.values()),
     )
+
+
+def _providers(config: PhaseConfig) -> dict[str, Provider]:
+    """Return who works in the regions that are not the stack's own, where anything is copied."""
+    copied = config.regions if len(config.regions) > 1 else ()
+    return {
+        region: provider(config, region, region.replace("-", "_"))
+        for region in copied
+        if region != REGION
+    }
 
 
 def _region(region: str, state: Block) -> Iterator[Block]:

@@ -43,10 +43,17 @@ def tags(config: PhaseConfig) -> Mapping[str, str]:
     }
 
 
-def provider(config: PhaseConfig, region: str) -> Provider:
-    """Return the provider of a stack in a region, which tags all that it makes."""
+def provider(config: PhaseConfig, region: str, alias: str = "") -> Provider:
+    """Return the provider of a stack in a region, which tags all that it makes.
+
+    Args:
+        config: The phase.
+        region: Where it works.
+        alias: Where the stack has another one besides.
+    """
     return Provider(
         name="aws",
         version=PROVIDER_VERSION,
         arguments={"region": region, "default_tags": {"tags": dict(tags(config))}},
+        alias=alias,
     )

@@ -18,7 +18,7 @@ from infra.stacks.aws import aws_stacks
 from infra.stacks.aws_groups import MOST_TENANTS
 from infra.stacks.blocks import Block, Stack
 from infra.tenants import Tenant
-from tests.infra.stacks.mocked_aws import OWN_CERTIFICATE, holds, mocked_aws, run
+from tests.infra.stacks.mocked_aws import MOCKED, OWN_CERTIFICATE, holds, mocked_aws, run
 from tests.infra.stacks.terraforming import terraform
 
 ACME = Tenant(name="acme", title="Acme Answers", domain="llm.acme.example", model="acme/m-1",
@@ -188,6 +188,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, tuple[Path, 
     return cli, cli.validated((region, above), folder / "out")
 
 
+COPIED = {
+    "bucket": "artifacts",
+    "key": MOCKED["aws_kms_key"]["arn"],
+    "database_arn": MOCKED["aws_db_instance"]["arn"],
+}
+ALIASES = ("eu_west_1", "ap_southeast_1")
 _DOMAIN = {"domain": "llm.example.org", "zone_id": "Z123"}
 _GIVEN = OWN_CERTIFICATE.replace("0a1b-1", "0a1b-2")
 _ZONES = {"zone_id_acme": "ZACME", "zone_id_big_bank": "ZBANK"}
@@ -199,10 +205,11 @@ def test_a_tenants_name_has_its_own_certificate_or_one_that_is_given(
     cli, (_, above) = folders
     values = {**_DOMAIN, **_ZONES, "certificate_arn_shop": _GIVEN}
     said = ", ".join(f'{name} = "{value}"' for name, value in values.items())
+    outputs = {"balancer_dns_name": "b.example.org", "balancer_zone_id": "Z1", **COPIED}
+    told = ", ".join(f'{name} = "{value}"' for name, value in outputs.items())
     states = "".join(
         f"  override_data {{\n    target = data.terraform_remote_state.{region}\n"
-        '    values = { outputs = { balancer_dns_name = "b.example.org", '
-        'balancer_zone_id = "Z1" } }\n  }\n'
+        f"    values = {{ outputs = {{ {told} }} }}\n  }}\n"
         for region in ("us_east_1", "eu_west_1", "ap_southeast_1")
     )
     shown = "aws_cloudfront_distribution.tenant_shop"
@@ -215,8 +222,9 @@ def test_a_tenants_name_has_its_own_certificate_or_one_that_is_given(
         holds('aws_acm_certificate.tenant_acme[0].domain_name == "llm.acme.example"'),
         holds('one(aws_cloudfront_distribution.main.aliases) == "llm.example.org"'),
         holds('one(aws_cloudfront_distribution.tenant_acme.aliases) == "llm.acme.example"'),
+        holds("length(aws_s3_bucket_replication_configuration.artifacts.rule) == 6"),
     )  # fmt: skip
-    (above / "tenants.tftest.hcl").write_text(mocked_aws([]) + test)
+    (above / "tenants.tftest.hcl").write_text(mocked_aws([], ALIASES) + test)
     assert 'run "names"... pass' in cli.run(above, "test", "-no-color")
 
 
