@@ -133,8 +133,7 @@ def test_the_bill_counts_what_is_sent_and_kept() -> None:
     found = {
         (line.region, line.item): line.quantity
         for line in bill(config_of(), Assumptions())
-        if ("other region" in line.item
-        and line.item != "to other regions")
+        if ("other region" in line.item and line.item != "to other regions")
         or "another region" in line.item
     }
     assert found[FIRST, "artifacts to other regions"] == 2 * 10
