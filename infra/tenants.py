@@ -73,6 +73,16 @@ class Tenant:
         """The name as a part of Terraform's."""
         return self.name.replace("-", "_")
 
+    @property
+    def certificate_variable(self) -> str:
+        """The stacks' variable of a certificate of its domain."""
+        return f"certificate_arn_{self.key}"
+
+    @property
+    def zone_variable(self) -> str:
+        """The stacks' variable of its domain's zone."""
+        return f"zone_id_{self.key}"
+
 
 def check_unique(tenants: Iterable[Tenant]) -> None:
     """Pass tenants of whom no two have the same name or domain.

@@ -59,8 +59,8 @@ def _proof(tenant: Tenant) -> Proof:
     return Proof(
         block=f"tenant_{tenant.key}",
         record=f"tenant_{tenant.key}_certificate",
-        given=f"certificate_arn_{tenant.key}",
-        zone=f"zone_id_{tenant.key}",
+        given=tenant.certificate_variable,
+        zone=tenant.zone_variable,
     )
 
 

@@ -59,7 +59,7 @@ def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Orde
     return Order(
         config=config,
         cost=costing.priced(config),
-        values={**(record.values if record else {}), **asked.values},
+        values={**_kept_values(record, config), **asked.values},
         resizes=resizes,
         before=before,
         before_cost=costing.priced(before) if before else None,
@@ -82,6 +82,20 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
             hint="Run `qinfra destroy` first, or name all of its regions.",
         )
     return config
+
+
+def _kept_values(record: FleetRecord | None, config: PhaseConfig) -> dict[str, Value]:
+    """Return the variables on record, without those of domains that no tenant has any more."""
+    if record is None:
+        return {}
+    named = {each.name for each in config.tenants if each.domain}
+    gone = {
+        variable
+        for each in record.config.tenants
+        if each.name not in named
+        for variable in (each.certificate_variable, each.zone_variable)
+    }
+    return {name: value for name, value in record.values.items() if name not in gone}
 
 
 def _resizes(asked: Asked, record: FleetRecord | None) -> tuple[Resize, ...]:

@@ -75,16 +75,19 @@ def test_what_is_not_said_stays_as_it_is_on_record(costing: Costing) -> None:
 
 
 def test_tenants_stay_until_settings_say_otherwise(costing: Costing) -> None:
-    acme = Tenant(name="acme", pipelines=1)
+    acme = Tenant(name="acme", domain="llm.acme.example", pipelines=1)
     said, unsaid = (
         replace(costing, inputs=replace(costing.inputs, tenants=tenants))
         for tenants in ((acme,), None)
     )
-    record = recorded(order_of(asked(Phase.ENTERPRISE), said, None))
+    zones = {"zone_id": "Z1", "zone_id_acme": "Z2"}
+    record = recorded(order_of(asked(Phase.ENTERPRISE, values=zones), said, None))
     assert record.config.tenants == (acme,)
-    assert order_of(asked(Phase.ENTERPRISE), unsaid, record).config == record.config
+    again = order_of(asked(Phase.ENTERPRISE), unsaid, record)
+    assert (again.config, again.values) == (record.config, zones)
     none = replace(costing, inputs=replace(costing.inputs, tenants=()))
-    assert order_of(asked(Phase.ENTERPRISE), none, record).config == record.config.shared
+    without = order_of(asked(Phase.ENTERPRISE), none, record)
+    assert (without.config, without.values) == (record.config.shared, {"zone_id": "Z1"})
 
 
 def test_a_resize_replaces_an_earlier_one_and_is_taken_back(costing: Costing) -> None:
