@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,8 +175,14 @@ def test_the_outputs_tell_whose_a_node_is_and_what_it_serves() -> None:
     }
 
 
-def test_more_tenants_than_rules_are_refused() -> None:
+def test_rules_are_enough_for_the_most_tenants_and_one_more_is_refused() -> None:
     many = [Tenant(name=f"t{n}", pipelines=1) for n in range(MOST_TENANTS + 1)]
+    rules = Counter(
+        (block.kind, block.arguments["security_group_id"])
+        for block in first_region(*many[:-1]).values()
+        if block.kind.startswith("aws_vpc_security_group")
+    )
+    assert max(rules.values()) <= 60  # of AWS, in each direction
     with pytest.raises(ConfigError, match="21 tenants have nodes of their own in us-east-1"):
         aws_stacks(with_tenants(*many))
 
