@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 PLAN_FILE = "plan.tfplan"
 _SAVED_FILE = "plan.json"
 _DATA_FOLDER = ".terraform"
-_NODE = re.compile(r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)_(?P<number>\d+)")
+# The role, then a tenant's name where it is one's own.
+_NODE = re.compile(
+    r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)(?P<tenant>_\w+)?_(?P<number>\d+)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +323,7 @@ def _nodes_made(plans: Sequence[StackPlan]) -> dict[str, str]:
             continue
         for address in (*each.summary.adds, *(r.address for r in each.summary.replacements)):
             if node := _NODE.fullmatch(address):
-                name = f"{node['role']}-{node['number']}"
+                owner = (node["tenant"] or "").replace("_", "-")
+                name = f"{node['role']}{owner}-{node['number']}"
                 made[f"{each.name}/{name}" if several else name] = node["role"]
     return made

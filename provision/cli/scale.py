@@ -64,7 +64,7 @@ def _asked(record: FleetRecord, flags: dict[str, Any]) -> Asked:
 
 
 def _only_region(record: FleetRecord, role: str) -> str:
-    regions = [group.region for group in record.config.groups if group.role == role]
+    regions = [group.region for group in record.config.shared.groups if group.role == role]
     if len(regions) > 1:
         raise ConfigError(
             f"{role} nodes stand in {', '.join(regions)}", hint="Say which one with --region."

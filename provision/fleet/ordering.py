@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError
@@ -59,7 +59,7 @@ def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Orde
     return Order(
         config=config,
         cost=costing.priced(config),
-        values={**(record.values if record else {}), **asked.values},
+        values={**_kept_values(record, config), **asked.values},
         resizes=resizes,
         before=before,
         before_cost=costing.priced(before) if before else None,
@@ -71,6 +71,9 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
     if record:
         purchase = purchase or record.config.purchase.value
         regions = regions or record.config.regions
+        if costing.inputs.tenants is None:  # no settings: nothing was said
+            kept = replace(costing.inputs, tenants=record.config.tenants)
+            costing = replace(costing, inputs=kept)
     config = costing.declared(asked.phase, purchase, regions)
     if record and (gone := [each for each in record.config.regions if each not in config.regions]):
         raise ConfigError(
@@ -79,6 +82,20 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
             hint="Run `qinfra destroy` first, or name all of its regions.",
         )
     return config
+
+
+def _kept_values(record: FleetRecord | None, config: PhaseConfig) -> dict[str, Value]:
+    """Return the variables on record, without those of domains that no tenant has any more."""
+    if record is None:
+        return {}
+    named = {each.name for each in config.tenants if each.domain}
+    gone = {
+        variable
+        for each in record.config.tenants
+        if each.name not in named
+        for variable in (each.certificate_variable, each.zone_variable)
+    }
+    return {name: value for name, value in record.values.items() if name not in gone}
 
 
 def _resizes(asked: Asked, record: FleetRecord | None) -> tuple[Resize, ...]:

@@ -34,5 +34,8 @@ def addresses(state: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def groups_of(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of the scaling groups by role, of a stack's outputs."""
+    """Return the names of the scaling groups of a stack's outputs, by what their nodes are called.
+
+    That is the role, or `ROLE-TENANT` where they are a tenant's own.
+    """
     return {str(role): str(name) for role, name in outputs.get(_GROUP_NAMES, {}).items()}
