@@ -37,7 +37,7 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
 
 
 def _drift(flags: dict[str, Any]) -> tuple[Drift, ...]:
-    from provision.fleet.drift import drift_of
+    from provision.fleet.drift import drift_of, drifts_at_rest
     from provision.fleet.holding import stacks_held
     from provision.fleet.ordering import order_on_record
     from provision.planning import write_stacks
@@ -46,4 +46,5 @@ def _drift(flags: dict[str, Any]) -> tuple[Drift, ...]:
     order = order_on_record(record, costing_of(flags))
     tools = tools_of(flags)
     with stacks_held(folder, command=typed()) as stacks:
-        return drift_of(write_stacks(order, stacks, tools), tools)
+        found = drift_of(write_stacks(order, stacks, tools), tools)
+    return drifts_at_rest(found) if record.status == "stopped" else found

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import RemoteError
-from provision.fleet.drift import Field, drifts
+from provision.fleet.drift import Field, drifts, drifts_at_rest
 from provision.report.drift import render_drift
 
 
@@ -50,6 +50,14 @@ def test_a_changed_field_is_named_with_both_values() -> None:
 )
 def test_another_notation_is_no_drift(before: Any, after: Any) -> None:
     assert drifts("s", document(before, after)) == ()
+
+
+def test_that_a_stopped_fleet_rests_is_no_drift() -> None:
+    before = {"instance_state": "running", "type": "a", "suspended_processes": []}
+    after = {"instance_state": "stopped", "type": "b", "suspended_processes": ["Launch"]}
+    (drift,) = drifts_at_rest(drifts("s", document(before, after)))
+    assert [each.path for each in drift.fields] == ["type"]
+    assert drifts_at_rest(drifts("s", document(before, {**after, "type": "a"}))) == ()
 
 
 def test_a_tag_is_named_once() -> None:
