@@ -90,6 +90,10 @@ def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
     )
 
 
+# Load changes the one; to stop a fleet sets the other, without which the group ends its machines.
+_LEFT_ALONE = ("desired_capacity", "suspended_processes")
+
+
 def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block) -> Block:
     ways = {way for subnet in site.private for way in way_out(config, subnet)}
     return resource(
@@ -111,7 +115,7 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
             for key, value in sorted(_worn(config, site, group).items())
         ],
         meta={
-            "lifecycle": {"ignore_changes": ["desired_capacity"]},
+            "lifecycle": {"ignore_changes": list(_LEFT_ALONE)},
             "depends_on": [*sorted(ways), *openings(wearer(group.tenant, group.role))],
         },
     )

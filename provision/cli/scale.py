@@ -38,7 +38,7 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     folder, record = fleet_selected(flags)
     order = order_of(_asked(record, flags), costing_of(flags), record)
     with terminable():
-        made = bring_about(folder, order, {**flags, "saved": False})
+        made = bring_about(folder, order, {**flags, "saved": False}, seen=record)
     if as_json:
         print_json(made_document(made))
     elif made.agreed:

@@ -61,6 +61,4 @@ def _approved(plans: Sequence[StackPlan], *, name: str, yes: bool) -> bool:
 
     notice(render_losses(plans))
     count = sum(each.summary.resources for each in plans if each.summary)
-    return confirmed(
-        f"Destroy {count} resources of {name}?", yes=yes, command=f"qinfra destroy --name {name}"
-    )
+    return confirmed(f"Destroy {count} resources of {name}?", yes=yes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import RemoteError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from provision.planning import Tools, Written
 
 _DRIFT_FILE = "drift.tfplan"
+_OF_REST = re.compile(r"instance_state|suspended_processes\b.*")
 _SECRET = "(secret)"  # noqa: S105 - said in place of one
 _MOVES = ("latest_restorable_time",)  # by itself, every few minutes
 
@@ -93,6 +94,15 @@ def drifts(
     except (AttributeError, KeyError, TypeError) as error:
         raise RemoteError(f"{stack}: the plan is no document of Terraform's: {error!r}") from error
     return tuple(each for each in found if each.gone or each.fields)
+
+
+def drifts_at_rest(found: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Return the drift of a stopped fleet: without what stopping it has changed."""
+    awake = [
+        replace(each, fields=tuple(f for f in each.fields if not _OF_REST.fullmatch(f.path)))
+        for each in found
+    ]
+    return tuple(each for each in awake if each.gone or each.fields)
 
 
 def _stack(each: Written, tools: Tools) -> tuple[Drift, ...]:

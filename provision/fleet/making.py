@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 
 from infra.cost.standing import standing
 from infra.errors import QinfraError
+from provision.fleet.holding import held, stacks_held
 from provision.fleet.pinning import told_host_keys
 from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.fleet.states import addresses, groups_of
-from provision.lock import locked
 from provision.machines import machines_of
-from provision.planning import PLAN_FILE, plan_phase, plan_stack, saved_plan, write_stacks
+from provision.planning import (
+    PLAN_FILE,
+    discard_plans,
+    plan_phase,
+    plan_stack,
+    saved_plan,
+    write_stacks,
+)
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -70,36 +77,47 @@ class Made:
     agreed: bool
 
 
-def make(folder: DeploymentFolder, order: Order, crew: Crew, *, saved: bool = False) -> Made:
+def make(
+    folder: DeploymentFolder,
+    order: Order,
+    crew: Crew,
+    *,
+    seen: FleetRecord | None,
+    saved: bool = False,
+) -> Made:
     """Bring a deployment to what was ordered.
 
     Args:
         folder: The deployment's files.
         order: What it shall be.
         crew: Who does it.
+        seen: The record that the order was made from.
         saved: Apply the plan that was saved last, if it still is what is ordered.
 
     Raises:
         ConfigError: A variable, the saved plan or a stack is wrong; nothing was changed.
-        PreflightError: Something is missing, or a state is locked; nothing was changed.
+        PreflightError: Something is missing, a state is locked, or another command works on the
+            deployment or has just changed it; nothing was changed.
         StalePlan: The saved plan does not hold any more; nothing was changed.
         RemoteError: An apply failed; `crew.left` was told what stands.
     """
     had_folder = folder.exists()
     folder.create()
-    try:
-        with locked(folder.lock_file, command=crew.command, now=datetime.now(UTC)):
-            return _Making(folder, order, crew).run(saved=saved)
-    finally:
-        if not had_folder and load_fleet(folder) is None:
-            folder.remove()  # refused before anything was made: no trace
+    with held(folder, command=crew.command, seen=seen):
+        try:
+            with stacks_held(folder, command=crew.command) as stacks:
+                return _Making(folder, stacks, order, crew).run(saved=saved)
+        finally:
+            if not had_folder and not folder.fleet_file.exists():
+                folder.remove()  # refused before anything was made: no trace
 
 
 class _Making:
     """One deploy under its lock."""
 
-    def __init__(self, folder: DeploymentFolder, order: Order, crew: Crew) -> None:
+    def __init__(self, folder: DeploymentFolder, stacks: Path, order: Order, crew: Crew) -> None:
         self._folder = folder
+        self._stacks = stacks
         self._order = order
         self._crew = crew
 
@@ -107,7 +125,8 @@ class _Making:
         plan = self._plan(saved=saved)
         record = load_fleet(self._folder)
         if plan.is_empty and record and record.status in ("made", "stopped"):
-            record = self._looked(record, plan.stacks)
+            discard_plans(each.folder for each in plan.stacks)
+            record = self._looked(self._as_ordered(record), plan.stacks)
             return Made(record=record, plan=plan, agreed=True)
         if not self._crew.approve(plan):
             return Made(record=record, plan=plan, agreed=False)
@@ -116,7 +135,7 @@ class _Making:
             for each in plan.stacks:
                 if each.summary is not None:
                     self._apply(each, plan.catalogue)
-            written = write_stacks(self._order, self._folder.stacks, self._crew.tools)
+            written = write_stacks(self._order, self._stacks, self._crew.tools)
             agreed = self._apply_waiting(plan, written)
             if agreed:
                 for one in written:
@@ -128,12 +147,22 @@ class _Making:
         return Made(record=record, plan=plan, agreed=True)
 
     def _plan(self, *, saved: bool) -> PhasePlan:
-        stacks = self._folder.create_stacks()
         if saved:
             from provision.fleet.order import catalogue_of
 
-            return saved_plan(stacks, catalogue=catalogue_of(self._order))
-        return plan_phase(self._order, stacks, self._crew.tools)
+            return saved_plan(self._stacks, catalogue=catalogue_of(self._order))
+        return plan_phase(self._order, self._stacks, self._crew.tools)
+
+    def _as_ordered(self, record: FleetRecord) -> FleetRecord:
+        """Return the record of what stands already, which may be asked for in another way now."""
+        order = self._order
+        return replace(
+            record,
+            config=order.config,
+            applied=order.config,
+            resizes=order.resizes,
+            values=order.values,
+        )
 
     def _begun(self, record: FleetRecord | None) -> FleetRecord:
         """Put on record what is about to be made, before any of it is."""
@@ -224,6 +253,7 @@ class _Making:
         try:
             yield
         except BaseException:
+            discard_plans(each.folder for each in plan.stacks)
             self._crew.left(self._standing(plan))
             self._step("left half made")
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from decimal import Decimal  # noqa: TC003 - read at run time, with a saved plan
 from typing import TYPE_CHECKING
@@ -117,7 +118,8 @@ def notes_of(order: Order) -> tuple[str, ...]:
 
 def catalogue_of(order: Order) -> str:
     """Return a digest that changes with what is asked for, and with the prices it is judged by."""
-    judged = f"{order.config.to_json()}\n{order.cost.to_json()}"
+    values = json.dumps(dict(order.values), sort_keys=True)
+    judged = f"{order.config.to_json()}\n{order.cost.to_json()}\n{values}"
     return hashlib.sha256(judged.encode()).hexdigest()
 
 

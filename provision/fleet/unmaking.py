@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from infra.errors import PreflightError, RemoteError
+from provision.fleet.holding import held, stacks_held
 from provision.fleet.record import save_fleet
 from provision.fleet.states import addresses
-from provision.lock import locked
-from provision.planning import PLAN_FILE, StackPlan, plan_stack, write_stacks
+from provision.planning import PLAN_FILE, StackPlan, discard_plans, plan_stack, write_stacks
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -82,11 +82,16 @@ def unmake(
         wreckers: Who does it.
 
     Raises:
-        PreflightError: A state is locked, or another command holds the deployment.
+        PreflightError: A state is locked, or another command works on the deployment or has just
+            changed it.
         RemoteError: Some of it could not be destroyed; the same command goes on.
     """
-    with locked(folder.lock_file, command=wreckers.command, now=datetime.now(UTC)):
-        return _Unmaking(folder, record, wreckers).run(order)
+    command = wreckers.command
+    with (
+        held(folder, command=command, seen=record),
+        stacks_held(folder, command=command) as stacks,
+    ):
+        return _Unmaking(folder, record, wreckers).run(order, stacks)
 
 
 class _Unmaking:
@@ -97,8 +102,14 @@ class _Unmaking:
         self._record = record
         self._wreckers = wreckers
 
-    def run(self, order: Order) -> Unmade:
-        written = write_stacks(order, self._folder.create_stacks(), self._wreckers.tools)
+    def run(self, order: Order, stacks: Path) -> Unmade:
+        written = write_stacks(order, stacks, self._wreckers.tools)
+        try:
+            return self._unmade(written)
+        finally:
+            discard_plans(each.folder for each in written)
+
+    def _unmade(self, written: Sequence[Written]) -> Unmade:
         # What stands above the regions was made last, and goes first.
         doomed = [(each, self._planned(each)) for each in reversed(written)]
         if not self._wreckers.approve([plan for _, plan in doomed]):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import RemoteError
-from provision.fleet.drift import Drift, Field, drifts
+from provision.fleet.drift import Drift, Field, drifts, drifts_at_rest
 from provision.report.drift import render_drift
 
 
@@ -58,6 +58,14 @@ def test_what_others_may_change_is_no_drift() -> None:
     before = {"desired_capacity": 4, "latest_restorable_time": "23:37", "max_size": 9}
     after = {"desired_capacity": 7, "latest_restorable_time": "23:42", "max_size": 8}
     assert [each.path for each in fields(before, after)] == ["max_size"]
+
+
+def test_that_a_stopped_fleet_rests_is_no_drift() -> None:
+    before = {"instance_state": "running", "type": "a", "suspended_processes": []}
+    after = {"instance_state": "stopped", "type": "b", "suspended_processes": ["Launch"]}
+    (drift,) = drifts_at_rest(found_in(document(before, after)))
+    assert [each.path for each in drift.fields] == ["type"]
+    assert drifts_at_rest(found_in(document(before, {**after, "type": "a"}))) == ()
 
 
 def test_a_tag_is_named_once() -> None:

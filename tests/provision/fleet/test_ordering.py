@@ -108,6 +108,8 @@ def test_an_order_says_what_it_adds(costing: Costing) -> None:
     assert (effect.quota, effect.need - effect.before) == ("L-DB2E81BA", 3 * 4)
     assert any("5 nodes" in note for note in notes_of(order))
     assert catalogue_of(order) != catalogue_of(order_on_record(record, costing))
+    opened = order_of(asked(values={"operator_cidr": "203.0.113.7/32"}), costing, record)
+    assert catalogue_of(opened) != catalogue_of(order_on_record(record, costing))
 
 
 @pytest.mark.parametrize(
