@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from infra.declaration import Phase
     from provision.costing import Costing
     from provision.fleet.ordering import Asked
+    from provision.fleet.planning import Tools
     from provision.fleet.record import FleetRecord, Value
-    from provision.planning import Tools
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
@@ -104,7 +104,7 @@ def asked_of(flags: dict[str, Any], deployment: str, phase: Phase) -> Asked:
     """
     from infra.phases import cloud_of
     from provision.fleet.ordering import Asked
-    from provision.planning import parse_values
+    from provision.fleet.planning import parse_values
 
     values = parse_values(flags["variables"])
     if cloud_of(phase) == "gcp" and "project" not in values:
@@ -147,7 +147,7 @@ def tools_of(flags: dict[str, Any]) -> Tools:
         ConfigError: The settings cannot be used.
         PreflightError: There is no Terraform.
     """
-    from provision.planning import Tools
+    from provision.fleet.planning import Tools
     from provision.terraform.binary import find_binary
 
     return Tools(

@@ -40,7 +40,7 @@ def _drift(flags: dict[str, Any]) -> tuple[Drift, ...]:
     from provision.fleet.drift import drift_of, drifts_at_rest
     from provision.fleet.holding import stacks_held
     from provision.fleet.ordering import order_on_record
-    from provision.planning import write_stacks
+    from provision.fleet.planning import write_stacks
 
     folder, record = fleet_selected(flags)
     order = order_on_record(record, costing_of(flags))

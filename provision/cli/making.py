@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from infra.cost.standing import Standing
     from provision.fleet.making import Made
     from provision.fleet.order import Order
+    from provision.fleet.planning import PhasePlan
     from provision.fleet.record import FleetRecord
-    from provision.planning import PhasePlan
     from provision.state import DeploymentFolder
 
 _PREFLIGHT_SECONDS = 30.0

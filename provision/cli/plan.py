@@ -23,7 +23,7 @@ from provision.cli.inputs import model_options
 from provision.cli.options import budget_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from provision.planning import PhasePlan
+    from provision.fleet.planning import PhasePlan
 
 _CHANGES = 2
 
@@ -69,8 +69,8 @@ def _planned(flags: dict[str, Any]) -> PhasePlan:
     from infra.declaration import phase_named
     from provision.fleet.holding import stacks_held
     from provision.fleet.ordering import order_of
+    from provision.fleet.planning import plan_phase, saved_plan
     from provision.fleet.record import load_fleet
-    from provision.planning import plan_phase, saved_plan
 
     phase = phase_named(flags["phase"])
     folder = folder_of(flags["name"] or phase.value, flags["home"], flags["config"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from infra.stacks.blocks import Stack
-    from provision.planning import Tools, Written
+    from provision.fleet.planning import Tools, Written
 
 _DRIFT_FILE = "drift.tfplan"
 _OF_REST = re.compile(r"instance_state|suspended_processes\b.*")

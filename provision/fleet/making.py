@@ -11,10 +11,7 @@ from infra.cost.standing import standing
 from infra.errors import QinfraError
 from provision.fleet.holding import held, stacks_held
 from provision.fleet.pinning import told_host_keys
-from provision.fleet.record import FleetRecord, load_fleet, save_fleet
-from provision.fleet.states import addresses, groups_of
-from provision.machines import machines_of
-from provision.planning import (
+from provision.fleet.planning import (
     PLAN_FILE,
     discard_plans,
     plan_phase,
@@ -22,6 +19,9 @@ from provision.planning import (
     saved_plan,
     write_stacks,
 )
+from provision.fleet.record import FleetRecord, load_fleet, save_fleet
+from provision.fleet.states import addresses, groups_of
+from provision.machines import machines_of
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from infra.cost.standing import Standing
     from provision.clouds.cloud import Cloud
     from provision.fleet.order import Order
+    from provision.fleet.planning import PhasePlan, StackPlan, Tools, Written
     from provision.machines import Machine
-    from provision.planning import PhasePlan, StackPlan, Tools, Written
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary

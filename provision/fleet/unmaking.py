@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from infra.errors import PreflightError, RemoteError
 from provision.fleet.holding import held, stacks_held
+from provision.fleet.planning import PLAN_FILE, StackPlan, discard_plans, plan_stack, write_stacks
 from provision.fleet.record import save_fleet
 from provision.fleet.states import addresses
-from provision.planning import PLAN_FILE, StackPlan, discard_plans, plan_stack, write_stacks
+from provision.sweep import is_last_copy
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from provision.clouds.cloud import Cloud, Found
     from provision.fleet.order import Order
+    from provision.fleet.planning import Tools, Written
     from provision.fleet.record import FleetRecord
-    from provision.planning import Tools, Written
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
@@ -60,11 +61,13 @@ class Unmade:
     Attributes:
         agreed: Whether the person agreed; if not, nothing was destroyed.
         left: What the cloud still has with the deployment's tag.
+        kept: Of that tag, what is left behind on purpose; see `is_last_copy`.
         unknown: Why nobody knows what is left; empty when it is known.
     """
 
     agreed: bool
     left: tuple[Found, ...] = ()
+    kept: tuple[Found, ...] = ()
     unknown: str = ""
 
 
@@ -187,9 +190,11 @@ class _Unmaking:
                 found = self._wreckers.cloud.tagged(self._record.config.regions)
             except (PreflightError, RemoteError) as error:
                 return Unmade(agreed=True, unknown=str(error))
-            left = tuple(each for each in found if each.deployment == self._folder.name)
+            ours = [each for each in found if each.deployment == self._folder.name]
+            kept = tuple(each for each in ours if is_last_copy(each))
+            left = tuple(each for each in ours if each not in kept)
             remaining = ends_at - time.monotonic()
             if not left or remaining <= 0:
-                return Unmade(agreed=True, left=left)
+                return Unmade(agreed=True, left=left, kept=kept)
             say(f"waiting until {len(left)} tagged things are gone, {remaining:.0f} s at most")
             time.sleep(min(_PAUSE_SECONDS, remaining))
