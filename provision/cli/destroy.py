@@ -53,9 +53,9 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     folder = selected(name, flags["config"], flags["home"])
     with terminable():
         destroyed = _destroyed(folder, flags)
-    if destroyed:
-        _tell(folder.name, destroyed=True, as_json=as_json)
-    else:
+    if destroyed or as_json:
+        _tell(folder.name, destroyed=destroyed, as_json=as_json)
+    if not destroyed:
         click.echo("Nothing was destroyed.", err=True)
 
 

@@ -32,11 +32,11 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     the capacity model. Where a group follows load, the number is its new lower bound.
     """
     from provision.cli.making import bring_about
-    from provision.fleet.ordering import order_of
+    from provision.fleet.ordering import order_scaled
     from provision.report.machines import made_document, render_made
 
     folder, record = fleet_selected(flags)
-    order = order_of(_asked(record, flags), costing_of(flags), record)
+    order = order_scaled(_asked(record, flags), costing_of(flags), record)
     with terminable():
         made = bring_about(folder, order, {**flags, "saved": False}, seen=record)
     if as_json:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from infra.cost.standing import standing
-from infra.errors import QinfraError
+from infra.errors import PreflightError, QinfraError
 from provision.fleet.holding import held, stacks_held
 from provision.fleet.pinning import told_host_keys
 from provision.fleet.planning import (
@@ -128,9 +128,16 @@ class _Making:
             discard_plans(each.folder for each in plan.stacks)
             record = self._looked(self._as_ordered(record), plan.stacks)
             return Made(record=record, plan=plan, agreed=True)
+        if record and record.status == "stopped":
+            raise PreflightError(
+                f"the machines of {self._folder.name} are stopped, and this would change them",
+                hint=f"Run `qinfra start --name {self._folder.name}` first.",
+            )
         if not self._crew.approve(plan):
             return Made(record=record, plan=plan, agreed=False)
-        record = self._begun(record)
+        return self._made(plan, self._begun(record))
+
+    def _made(self, plan: PhasePlan, record: FleetRecord) -> Made:
         with self._told_when_left(plan):
             for each in plan.stacks:
                 if each.summary is not None:
@@ -185,7 +192,7 @@ class _Making:
     def _apply(self, each: StackPlan, catalogue: str) -> None:
         if each.summary is None or (each.summary.is_empty and not each.summary.outputs):
             return
-        self._crew.tools.say(f"{each.name}: applying {each.summary.resources} changes")
+        self._crew.tools.say(f"{each.name}: applying, changes: {each.summary.resources}")
         plan = verified(each.plan, each.folder, catalogue=catalogue)
         self._terraform(each.folder, self._crew.lines(each.summary)).apply(plan)
         each.plan.unlink(missing_ok=True)  # it holds secrets in clear, and is of no use any more

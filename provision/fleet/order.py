@@ -113,7 +113,11 @@ def notes_of(order: Order) -> tuple[str, ...]:
         for each in figures[:1]
         if not each.low_usd <= compute <= each.high_usd
     ]
-    return (*resizes, *guide)
+    reserved = [
+        "reserved hours are how the price is reckoned: qinfra buys no reservation, and what is not "
+        "reserved is billed on demand"
+    ] * order.config.purchase.is_reserved
+    return (*resizes, *reserved, *guide)
 
 
 def catalogue_of(order: Order) -> str:

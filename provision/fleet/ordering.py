@@ -66,6 +66,34 @@ def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Orde
     )
 
 
+def order_scaled(asked: Asked, costing: Costing, record: FleetRecord) -> Order:
+    """Return the order on record with other numbers of the roles that are asked for, and no more.
+
+    What the model would say today of other roles is not asked: a scale touches no other node.
+
+    Raises:
+        ConfigError: A resize is of no role or region of the deployment.
+    """
+    model = {
+        (group.role, group.region): group
+        for group in _declared(asked, costing, record).shared.groups
+        if (group.role, group.region) in asked.unsized
+    }
+    back = [Resize(role=role, region=region, count=g.count) for (role, region), g in model.items()]
+    config = resized(record.config, (*asked.resizes, *back))
+    groups = tuple(
+        model.get((group.role, group.region), group) if not group.tenant else group
+        for group in config.groups
+    )
+    config = replace(config, groups=groups)
+    return replace(
+        order_on_record(record, costing),
+        config=config,
+        cost=costing.priced(config),
+        resizes=_resizes(asked, record),
+    )
+
+
 def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> PhaseConfig:
     purchase, regions = asked.purchase, asked.regions
     if record:

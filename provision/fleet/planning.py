@@ -185,7 +185,7 @@ def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...
     _of_one_phase(order.config.phase, folder)
     stacks = stacks_of(order.config)
     _known(order.values, stacks)
-    tools.say(f"writing {len(stacks)} stacks to {folder}")
+    tools.say(f"writing stacks to {folder}: {', '.join(each.name for each in stacks)}")
     files = synthesise(stacks, folder, States(backend=tools.backend, deployment=folder.name))
     given: Mapping[str, Value] = {"deployment": folder.name, **order.values}
     return tuple(

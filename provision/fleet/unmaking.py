@@ -138,7 +138,7 @@ class _Unmaking:
             plan = self._planned(each)
         if plan.summary is None:
             return
-        self._wreckers.tools.say(f"{plan.name}: destroying {plan.summary.resources} resources")
+        self._wreckers.tools.say(f"{plan.name}: destroying, resources: {plan.summary.resources}")
         self._apply(plan.folder, plan.summary)
         self._folder.record("destroyed", datetime.now(UTC), stack=plan.name)
 

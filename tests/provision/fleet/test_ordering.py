@@ -13,7 +13,7 @@ from infra.resizing import Resize
 from infra.tenants import Tenant
 from provision.costing import Costing
 from provision.fleet.order import Order, bill_of, catalogue_of, notes_of, quota_effects
-from provision.fleet.ordering import Asked, order_of, order_on_record
+from provision.fleet.ordering import Asked, order_of, order_on_record, order_scaled
 from provision.fleet.power import saving_of
 from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.inputs import InputFlags, read_inputs
@@ -96,6 +96,19 @@ def test_a_resize_replaces_an_earlier_one_and_is_taken_back(costing: Costing) ->
     assert order_of(asked(resizes=(fewer,)), costing, record).resizes == (fewer,)
     back = order_of(asked(unsized=(("transformer", "us-east-1"),)), costing, record)
     assert back.config == order_of(asked(), costing, None).config
+
+
+def test_a_scale_asks_the_model_of_no_other_role(costing: Costing) -> None:
+    grown = order_of(asked(resizes=(replace(MORE, role="embedding", count=9),)), costing, None)
+    record = recorded(grown)
+    order = order_scaled(asked(resizes=(MORE,)), costing, replace(record, resizes=()))
+    assert order.config.counts.by_role() | {"transformer": 0} == (
+        grown.config.counts.by_role() | {"transformer": 0}
+    )
+    assert order.config.counts.transformer == 5
+    back = order_scaled(asked(unsized=(("embedding", "us-east-1"),)), costing, record)
+    assert back.config == order_of(asked(), costing, None).config
+    assert back.resizes == ()
 
 
 def test_an_order_says_what_it_adds(costing: Costing) -> None:
