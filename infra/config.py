@@ -23,6 +23,7 @@ from infra.domain import unknown
 from infra.errors import ConfigError
 from infra.ports import GATEWAY_PORT
 from infra.ranges import LogNormal, Spread, Triangular, domain_of
+from infra.tenants import Tenant, check_unique
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -199,6 +200,34 @@ class RangesSettings(_Table):
         return {key: value.spread for key, value in given.items() if value is not None}
 
 
+class TenantSettings(_Table):
+    """A table of [[tenants]]: a customer of the enterprise phase; see `infra.tenants`."""
+
+    name: str
+    title: str = ""
+    domain: str = ""
+    model: str = ""
+    dedicated: bool = False
+    pipelines: int = 0
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant it describes.
+
+        Raises:
+            ConfigError: A value cannot be.
+        """
+        return Tenant(**self.model_dump())
+
+    @model_validator(mode="after")
+    def _allowed(self) -> TenantSettings:
+        try:
+            _ = self.tenant
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
 class Settings(_Table):
     """All of qinfra.toml; every key is optional."""
 
@@ -208,6 +237,16 @@ class Settings(_Table):
     model: ModelSettings = ModelSettings()
     local: LocalSettings = LocalSettings()
     state: StateSettings = StateSettings()
+    tenants: Annotated[tuple[TenantSettings, ...], Field(strict=False)] = ()
+
+    @field_validator("tenants")
+    @classmethod
+    def _told_apart(cls, tenants: tuple[TenantSettings, ...]) -> tuple[TenantSettings, ...]:
+        try:
+            check_unique(each.tenant for each in tenants)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return tenants
 
     @field_validator("assumptions", mode="before")
     @classmethod
@@ -245,11 +284,17 @@ def _validated(raw: dict[str, object], path: Path) -> Settings:
     except ConfigError as error:
         raise ConfigError(f"{path}: assumptions: {error}", hint=error.hint) from error
     except ValidationError as error:
-        raise _explained(error.errors()[0], path) from error
+        raise _explained(_telling(error.errors()), path) from error
+
+
+def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first error; where a key is missing, rather the one that was misspelt."""
+    unknown_keys = (each for each in errors if each["type"] in _UNKNOWN_KEY)
+    return next(unknown_keys, errors[0]) if errors[0]["type"] == "missing" else errors[0]
 
 
 def _explained(first: ErrorDetails, path: Path) -> ConfigError:
-    *table, key = (str(part) for part in first["loc"])
+    *table, key = (_counted(part) for part in first["loc"])
     where = ".".join(table)
     if first["type"] in _UNKNOWN_KEY:
         place = f"{path}: [{where}] key" if where else f"{path}: key"
@@ -258,11 +303,18 @@ def _explained(first: ErrorDetails, path: Path) -> ConfigError:
     return ConfigError(f"{path}: {'.'.join((*table, key))}: {reason}")
 
 
+def _counted(part: int | str) -> str:
+    """A key, or the number of a table as people count: from one."""
+    return str(part + 1) if isinstance(part, int) else part
+
+
 def _known_keys(table: str) -> tuple[str, ...]:
     if table == "assumptions":
         return tuple(item.name for item in fields(Assumptions))
     if table.startswith("ranges."):
         return tuple(RangeSettings.model_fields)
+    if table.startswith("tenants."):
+        return tuple(TenantSettings.model_fields)
     tables: dict[str, type[BaseModel]] = {
         "network": NetworkSettings,
         "ranges": RangesSettings,

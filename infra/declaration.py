@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from infra.documents import from_json, to_json
@@ -12,6 +12,7 @@ from infra.errors import ConfigError
 from infra.machines import Cloud  # noqa: TC001 - read at run time, to check a document
 from infra.purchase import Purchase  # noqa: TC001
 from infra.roles import NodeCounts
+from infra.tenants import Tenant, check_unique
 
 SCHEMA_VERSION = 2
 
@@ -67,7 +68,7 @@ class ServiceTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGroup:
-    """The nodes of one role in one region; they are alike.
+    """The nodes of one role in one region, of all customers or of one; they are alike.
 
     Attributes:
         role: As `NodeCounts` names it.
@@ -75,6 +76,7 @@ class NodeGroup:
         disk_gib: The root disk of each.
         minimum: Autoscaling keeps at least as many; equal to count where nothing scales.
         maximum: Autoscaling makes at most as many; equal to count where nothing scales.
+        tenant: The name of the one whose own they are; empty where they are everybody's.
     """
 
     role: str
@@ -84,6 +86,7 @@ class NodeGroup:
     disk_gib: int
     minimum: int
     maximum: int
+    tenant: str = ""
 
     def __post_init__(self) -> None:
         roles = {item.name for item in fields(NodeCounts)}
@@ -96,6 +99,16 @@ class NodeGroup:
                 f"{self.count} {self.role} nodes in {self.region}: "
                 f"outside {self.minimum} to {self.maximum}, the bounds of its autoscaling"
             )
+
+    @property
+    def name(self) -> str:
+        """What its machines are called before their number, as in `embedding`, `embedding-acme`."""
+        return f"{self.role}-{self.tenant}" if self.tenant else self.role
+
+    @property
+    def key(self) -> str:
+        """The name as Terraform knows it."""
+        return self.name.replace("-", "_")
 
     @property
     def scales(self) -> bool:
@@ -140,10 +153,13 @@ class PhaseConfig:
         cloud: Where the guide puts the phase; the local target runs the same nodes as processes.
         regions: The cloud's names of them.
         zones_per_region: Availability zones the nodes of a region are spread over.
-        groups: The nodes, one group for each role and region that has any.
+        groups: The nodes, one group for each role and region that has any, and for each tenant
+            with nodes of its own.
         purchase: How the instances are bought.
         target: What the phase promises.
-        capacity_queries_per_hour: What all pipelines answer together at full load, spare included.
+        capacity_queries_per_hour: What all pipelines answer together at full load, spare included;
+            without those of a single tenant.
+        tenants: Of the enterprise phase.
     """
 
     phase: Phase
@@ -155,6 +171,7 @@ class PhaseConfig:
     purchase: Purchase
     target: ServiceTarget
     capacity_queries_per_hour: float
+    tenants: tuple[Tenant, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -163,6 +180,30 @@ class PhaseConfig:
         for group in self.groups:
             if group.region not in self.regions:
                 raise unknown(f"the region of the {group.role} nodes", group.region, self.regions)
+        self._check_tenants()
+
+    def _check_tenants(self) -> None:
+        if self.tenants and self.phase is not Phase.ENTERPRISE:
+            raise ConfigError(
+                f"phase {self.phase} has no tenants, and {self.tenants[0].name} is one",
+                hint="Only the enterprise phase has: take [[tenants]] out, or name another file "
+                "with --config.",
+            )
+        check_unique(self.tenants)
+        names = [tenant.name for tenant in self.tenants]
+        for group in self.groups:
+            if group.tenant and group.tenant not in names:
+                raise unknown(f"the tenant of the {group.role} nodes", group.tenant, names)
+
+    @property
+    def shared(self) -> PhaseConfig:
+        """The phase without the nodes that are a single tenant's."""
+        groups = tuple(group for group in self.groups if not group.tenant)
+        return replace(self, groups=groups, tenants=())
+
+    def tenant_of(self, group: NodeGroup) -> Tenant | None:
+        """Return whose own the nodes of a group are; None where they are everybody's."""
+        return next((each for each in self.tenants if each.name == group.tenant), None)
 
     @property
     def counts(self) -> NodeCounts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from infra.errors import ConfigError
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Of a name that becomes part of names in clouds. No hyphen at the end and no two in a row:
+# databases and caches refuse such names.
+SHAPE: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _LONGEST_NAME = 80  # of what nobody knows; more is no name
 
 

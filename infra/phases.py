@@ -17,7 +17,9 @@ from infra.machines import Cloud, machine_named, region_named
 from infra.purchase import Purchase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from infra.tenants import Tenant
 
 SPARE_PIPELINES = 1
 
@@ -32,13 +34,15 @@ class PhaseWishes:
         regions: The cloud's names of them.
         machine: Instance type of every node.
         purchase: How the instances are bought.
-        pipelines: All regions together, spare included.
+        pipelines: All regions together, spare included; without those of tenants.
+        tenants: Of the enterprise phase.
     """
 
     regions: tuple[str, ...] | None = None
     machine: str | None = None
     purchase: Purchase | None = None
     pipelines: int | None = None
+    tenants: tuple[Tenant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,9 @@ def phase_config(
     The guide's ranges belong to its own network and assumptions. With others they are scaled by
     the peak of the demand over the guide's, so more users or more questions mean more nodes.
 
+    Tenants with pipelines of their own have them beside all this: as many as they say, in the
+    regions in their order, and never more or fewer with load.
+
     The demo is given, not computed: three machines, without spare, whose load is what they carry
     (§4.1). Of the other roles there are as many as regions and availability ask for.
 
@@ -160,7 +167,7 @@ def phase_config(
 
     Raises:
         ConfigError: A wish names no region or machine of the phase's cloud, or the region twice,
-            or fewer pipelines than regions.
+            or fewer pipelines than regions, or the phase has no tenants.
     """
     promise = _wished(_PROMISES[phase], wishes)
     if phase is Phase.DEMO:
@@ -179,11 +186,12 @@ def phase_config(
         cloud=promise.cloud,
         regions=promise.regions,
         zones_per_region=promise.zones_per_region,
-        groups=_groups(phase, promise, pipelines),
+        groups=(*_groups(phase, promise, pipelines), *_own(promise, wishes.tenants)),
         services=promise.services,
         purchase=promise.purchase,
         target=target,
         capacity_queries_per_hour=capacity,
+        tenants=wishes.tenants,
     )
 
 
@@ -268,6 +276,17 @@ def _groups(phase: Phase, promise: _Promise, pipelines: _Pipelines) -> tuple[Nod
         for role in ("orchestrator", "embedding", "transformer", "oracle", "monitoring", "cache")
         if (group := _group(role, services.get(role, pipelines), index, promise)).maximum
     )
+
+
+def _own(promise: _Promise, tenants: tuple[Tenant, ...]) -> Iterator[NodeGroup]:
+    """Return the nodes that are a single tenant's: pairs, as everybody's are."""
+    for tenant in tenants:
+        pipelines = _Pipelines(tenant.pipelines, tenant.pipelines, tenant.pipelines)
+        for index in range(len(promise.regions)):
+            for role in ("embedding", "transformer"):
+                group = _group(role, pipelines, index, promise)
+                if group.maximum:
+                    yield replace(group, tenant=tenant.name)
 
 
 def _group(role: str, nodes: _Pipelines, index: int, promise: _Promise) -> NodeGroup:

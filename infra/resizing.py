@@ -43,7 +43,7 @@ def resized(config: PhaseConfig, resizes: Iterable[Resize]) -> PhaseConfig:
 
     A group that follows load keeps doing so from that number on: it becomes its lower bound, and
     the upper one is raised to it when below. What the pipelines answer together follows their
-    number.
+    number. Nodes that are a single tenant's keep their number, which the tenant's settings say.
 
     Raises:
         ConfigError: The phase has no nodes of such a role in such a region.
@@ -53,7 +53,7 @@ def resized(config: PhaseConfig, resizes: Iterable[Resize]) -> PhaseConfig:
         _there(config, resize)
         groups = tuple(
             _sized(group, resize.count)
-            if (group.role, group.region) == (resize.role, resize.region)
+            if (group.role, group.region) == (resize.role, resize.region) and not group.tenant
             else group
             for group in groups
         )
@@ -65,10 +65,11 @@ def resized(config: PhaseConfig, resizes: Iterable[Resize]) -> PhaseConfig:
 
 
 def _there(config: PhaseConfig, resize: Resize) -> None:
-    roles = {group.role for group in config.groups}
+    shared = config.shared.groups
+    roles = {group.role for group in shared}
     if resize.role not in roles:
         raise unknown("role", resize.role, sorted(roles))
-    regions = {group.region for group in config.groups if group.role == resize.role}
+    regions = {group.region for group in shared if group.role == resize.role}
     if resize.region not in regions:
         raise unknown(f"region with {resize.role} nodes", resize.region, sorted(regions))
 
@@ -82,6 +83,6 @@ def _pipelines(groups: Iterable[NodeGroup]) -> int:
     """A pipeline is one node of each stage, in the same region."""
     counts: dict[str, dict[str, int]] = {}
     for group in groups:
-        if group.role in _STAGES:
+        if group.role in _STAGES and not group.tenant:
             counts.setdefault(group.region, {})[group.role] = group.count
     return sum(min(each.get(role, 0) for role in _STAGES) for each in counts.values())

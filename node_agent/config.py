@@ -114,6 +114,37 @@ class Timing(_Table):
     drain_seconds: float = Field(default=30, ge=0)
 
 
+class Cloud(_Table):
+    """What the node hears from the cloud it is in, and tells it; by default nothing at all.
+
+    Attributes:
+        notices: Whose metadata server is asked whether this machine is taken back.
+        metrics: Who is told of the queue; orchestrators only.
+        region: Where the metric is kept.
+        orchestrators: How many share the slots of the region's nodes; the metric is an average
+            over them, of which each counts its own line only.
+        ask_seconds: How often to ask for a notice, and to look at the queue.
+        publish_seconds: How often to tell of the queue.
+        metadata_url: Of a metadata server in place of the cloud's own; empty for that.
+        cloudwatch_url: Likewise.
+    """
+
+    notices: Literal["none", "aws", "gcp"] = "none"
+    metrics: Literal["none", "cloudwatch"] = "none"
+    region: str = Field(default="", pattern=r"^[a-z0-9-]*$")
+    orchestrators: int = Field(default=1, gt=0)
+    ask_seconds: float = Field(default=5, gt=0)
+    publish_seconds: float = Field(default=60, gt=0)
+    metadata_url: str = Field(default="", pattern=r"^(http://[\w.-]+(:\d{1,5})?)?$")
+    cloudwatch_url: str = Field(default="", pattern=r"^(https?://[\w.-]+(:\d{1,5})?)?$")
+
+    @model_validator(mode="after")
+    def _metric_has_its_region(self) -> Self:
+        if self.metrics != "none" and not self.region:
+            raise ValueError("metrics need a region")
+        return self
+
+
 class NodeConfig(_Table):
     """One node's agent.toml.
 
@@ -129,6 +160,7 @@ class NodeConfig(_Table):
     stage: Stage | None = None
     gateway: Gateway | None = None
     timing: Timing = Timing()
+    cloud: Cloud = Cloud()
 
     @model_validator(mode="after")
     def _role_has_its_tables(self) -> Self:
@@ -137,6 +169,8 @@ class NodeConfig(_Table):
             raise ValueError(f"[stage] belongs to roles with layers; the role is {role}")
         if (role is Role.ORCHESTRATOR) != (self.gateway is not None):
             raise ValueError(f"[gateway] belongs to orchestrators; the role is {role}")
+        if role.holds_layers and self.cloud.metrics != "none":
+            raise ValueError(f"cloud.metrics belongs to orchestrators; the role is {role}")
         if role.holds_layers and not self.orchestrators:
             raise ValueError("[[orchestrators]] is empty: the node has nowhere to register")
         if self.stage and self.stage.end_layer > self.model.layers:

@@ -51,6 +51,7 @@ class Membership:
         self._health = health
         self._timing = timing
         self._leaving = threading.Event()
+        self._reason = ""
         self._channel = grpc.secure_channel(
             orchestrator.address,
             tls.channel_credentials(identity),
@@ -71,8 +72,9 @@ class Membership:
         """Begin to register."""
         self._thread.start()
 
-    def leave(self) -> None:
-        """Begin to withdraw, so that no new task comes."""
+    def leave(self, reason: str = "") -> None:
+        """Begin to withdraw, so that no new task comes; the orchestrator's log says why."""
+        self._reason = reason
         self._leaving.set()
 
     def wait_left(self) -> None:
@@ -103,7 +105,11 @@ class Membership:
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
-        request = pb.LeaveRequest(name=self._description.name, instance=self._description.instance)
+        request = pb.LeaveRequest(
+            name=self._description.name,
+            instance=self._description.instance,
+            reason=self._reason,
+        )
         try:
             self._stub.Leave(request, timeout=self._timing.heartbeat_seconds)
         except (grpc.RpcError, ValueError) as error:  # ValueError: the channel is closed already
@@ -126,9 +132,18 @@ class Membership:
         self._lease_until = sent + lease.ttl_seconds
 
 
-def until_signal() -> str:
-    """Wait in the main thread for SIGTERM or SIGINT and return its name; later ones are ignored."""
-    received: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: received.put(number))
-    return signal.Signals(received.get()).name
+class Ending:
+    """What ends this process: the first of SIGTERM, SIGINT and `ask`; later ones are ignored."""
+
+    def __init__(self) -> None:
+        self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def ask(self, reason: str) -> None:
+        """End the process in good order; from any thread."""
+        self._reasons.put(reason)
+
+    def wait(self) -> str:
+        """Wait in the main thread, and return the signal's name or the reason given."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, _: self.ask(signal.Signals(number).name))
+        return self._reasons.get()

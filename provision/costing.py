@@ -56,10 +56,13 @@ class Costing:
         """Return the phase as it would be deployed.
 
         Raises:
-            ConfigError: The purchase or a region is unknown.
+            ConfigError: The purchase or a region is unknown, or the settings name tenants and the
+                phase has none.
         """
         wishes = PhaseWishes(
-            regions=regions, purchase=purchase_named(purchase) if purchase else None
+            regions=regions,
+            purchase=purchase_named(purchase) if purchase else None,
+            tenants=self.inputs.tenants or (),
         )
         return phase_config(phase, self.inputs.metrics, self.inputs.assumptions, wishes)
 

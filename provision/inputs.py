@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.capacity.assumptions import Assumptions
 from infra.capacity.network import GUIDE_NETWORK
 from infra.capacity.rounding import Rounding
+from infra.declaration import Phase
 from infra.domain import unknown
 from infra.errors import ConfigError
 from provision.network import GUIDE, LIVE, guide_network, read_network
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from infra.capacity.network import NetworkMetrics
     from infra.config import NetworkSettings, Settings
+    from infra.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,18 @@ class Inputs:
         network_notes: Where the network's figures come from, how old they are, and what was
             missing, a line each.
         rounding: As the guide, or exact.
+        tenants: As the settings name them, none included; None where no settings were read.
     """
 
     metrics: NetworkMetrics
     assumptions: Assumptions
     network_notes: tuple[str, ...]
     rounding: Rounding
+    tenants: tuple[Tenant, ...] | None = None
+
+    def tenants_in(self, phase: Phase) -> tuple[Tenant, ...]:
+        """Return the tenants of a phase that stands beside others: only the enterprise has any."""
+        return (self.tenants or ()) if phase is Phase.ENTERPRISE else ()
 
 
 def read_and_told(flags: InputFlags, say: Callable[[str], object]) -> Inputs:
@@ -87,6 +95,7 @@ def read_inputs(flags: InputFlags, say: Callable[[str], object] = lambda _: None
         assumptions=assumptions,
         network_notes=network.notes,
         rounding=Rounding.GUIDE if flags.as_guide else Rounding.EXACT,
+        tenants=tuple(each.tenant for each in settings.tenants) if settings else None,
     )
 
 

@@ -21,6 +21,7 @@ class Machine:
         id: EC2's instance id, or `projects/P/zones/Z/instances/N` in Compute Engine.
         public_ip: Empty where it is reached from inside only.
         group: The scaling group that it came from; empty when it stands for itself.
+        tenant: Whose own it is; empty where it is everybody's.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Machine:
     private_ip: str
     public_ip: str = ""
     group: str = ""
+    tenant: str = ""
 
 
 def machines_of(outputs: Mapping[str, Any]) -> tuple[Machine, ...]:
@@ -48,6 +50,7 @@ def machines_of(outputs: Mapping[str, Any]) -> tuple[Machine, ...]:
                 id=str(facts["instance_id"]),
                 private_ip=str(facts["private_ip"]),
                 public_ip=str(facts["public_ip"]),
+                tenant=str(facts.get("tenant", "")),
             )
             for name, facts in outputs.get("nodes", {}).items()
         )

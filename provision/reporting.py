@@ -134,7 +134,7 @@ def report_on(
         inputs=inputs,
         model=capacity_model(inputs.metrics, inputs.assumptions, inputs.rounding),
         phases=tuple(
-            _phase(focus, costing) if phase is focus.phase else _phase(Focus(phase=phase), plain)
+            _phase(focus, costing) if phase is focus.phase else _beside(phase, plain)
             for phase in Phase
         ),
         focus=focus.phase,
@@ -155,6 +155,11 @@ def _studied(case: Case, stated: Mapping[str, Stated]) -> Study:
         tornado=tornado(case, ranges),
         monte_carlo=monte_carlo(case, ranges),
     )
+
+
+def _beside(phase: Phase, costing: Costing) -> PhaseReport:
+    inputs = replace(costing.inputs, tenants=costing.inputs.tenants_in(phase))
+    return _phase(Focus(phase=phase), replace(costing, inputs=inputs))
 
 
 def _phase(focus: Focus, costing: Costing) -> PhaseReport:

@@ -104,6 +104,11 @@ class DeploymentFolder:
         """Where Terraform keeps the stacks of a cloud; see `create_stacks`."""
         return stacks_under(self.home) / self.name
 
+    @property
+    def stacks_lock_file(self) -> Path:
+        """Held by the command that plans or applies in the stacks."""
+        return self.stacks / "stacks.lock"
+
     def node(self, name: str) -> Path:
         """The folder of one node."""
         return self.root / "nodes" / name
@@ -253,6 +258,14 @@ def deployments(home: Path) -> tuple[str, ...]:
     if not home.is_dir():
         return ()
     return tuple(sorted(p.name for p in home.iterdir() if p.is_dir() and _NAME.fullmatch(p.name)))
+
+
+def kept_stacks(home: Path) -> tuple[str, ...]:
+    """Names of the deployments whose stacks are under `home`, on record or not, sorted."""
+    stacks = stacks_under(home)
+    if not stacks.is_dir():
+        return ()
+    return tuple(sorted(p.name for p in stacks.iterdir() if p.is_dir() and _NAME.fullmatch(p.name)))
 
 
 def select(home: Path, name: str | None) -> DeploymentFolder:

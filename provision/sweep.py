@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _EC2_ID = re.compile(r"(?:[a-z]+-)+[0-9a-f]{8,17}", re.ASCII)
 _ID_BEGINNINGS = ("arn:", "projects/")
 _ADDRESS = re.compile(r"https://[^/]*googleapis\.com/compute/[^/]+/(projects/.*)")
+_LAST = "-final-"  # in the name that the stacks give to what a database leaves behind
 _STREAMS = ":*"  # ends a log group's ARN where it stands for what is in the group
 
 
@@ -39,6 +40,11 @@ def orphans(found: Sequence[Found], held_ids: Collection[str]) -> tuple[Found, .
     return tuple(
         each for each in found if not any(_names(name) & held for name in _line(each, things))
     )
+
+
+def is_last_copy(found: Found) -> bool:
+    """Return whether a destroy leaves something behind on purpose: a database's last snapshot."""
+    return found.kind == "rds:snapshot" and _LAST in found.id
 
 
 def _line(thing: Found, things: dict[str, Found]) -> Iterator[str]:

@@ -206,10 +206,13 @@ def _stations(
 
 
 def _nodes(config: PhaseConfig, region: str) -> dict[str, int]:
-    """Return the nodes of each station, in the order an answer passes them; none without any."""
+    """Return the nodes of each station, in the order an answer passes them; none without any.
+
+    Those of a single tenant answer nobody else's questions.
+    """
     counts = dict.fromkeys(("embedding", "transformer", "worker"), 0)
     for group in config.groups:
-        if group.region == region and group.role in counts:
+        if group.region == region and group.role in counts and not group.tenant:
             counts[group.role] += group.count
     workers = counts.pop("worker")
     if workers and any(counts.values()):

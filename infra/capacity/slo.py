@@ -87,7 +87,7 @@ def _fewest(least: int, enough: Callable[[int], bool]) -> int | None:
 
 def _reason(config: PhaseConfig, seconds: float, one_less: float | None, spare: int) -> str:
     target = config.target
-    pipelines = config.counts.pipelines
+    pipelines = config.shared.counts.pipelines
     percentile = f"p{target.response_percentile * 100:g}"
     subject = "1 pipeline keeps" if pipelines == 1 else f"{pipelines} pipelines keep"
     kept = f"{subject} {percentile} at {seconds:.2f} s of {target.response_seconds:g} s"
@@ -120,8 +120,8 @@ def _impossible(
             f"its one pipeline is asked for {forecast.utilisation:.0%} of its time, and the demo "
             "has no other"
             if config.phase is Phase.DEMO
-            else f"{config.counts.pipelines:,} pipelines, the most considered, are asked for "
-            f"{forecast.utilisation:,.0%} of their time"
+            else f"{config.shared.counts.pipelines:,} pipelines, the most considered, are asked "
+            f"for {forecast.utilisation:,.0%} of their time"
         )
     else:
         reason = (

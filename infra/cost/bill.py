@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from infra.capacity.assumptions import Assumptions
     from infra.declaration import NodeGroup, PhaseConfig
 
+ARTIFACTS_GB = 10  # assumed: releases, weights and their old versions
 DATABASE_GB = 100  # assumed: accounts, audit and request records of a phase
 _ALARMS = 6  # of each region with a balancer: on it, its nodes, the database and the way out
 _STANDBY = 2  # a database's two instances, in two zones
@@ -90,6 +91,7 @@ def _aws(config: PhaseConfig, assumptions: Assumptions) -> Iterator[Usage]:
             yield _usage("operations", "alarms", region, "cloudwatch:alarm", alarms, "month")
         yield from _region_data(config, region)
         yield from _region_traffic(config, region, flow)
+        yield from _region_copies(config, region)
         yield from _region_operations(region, flow)
     if config.services.support:
         yield _usage(
@@ -111,6 +113,31 @@ def _region_nodes(config: PhaseConfig, region: str) -> Iterator[Usage]:
         else:
             yield _machines(group, f"ec2:{group.machine}")
             yield _disks(group, "ebs:gp3")
+    yield from _dedicated(config, region)
+
+
+def _dedicated(config: PhaseConfig, region: str) -> Iterator[Usage]:
+    """What hardware for one customer costs beyond the same machines on shared hardware.
+
+    An instance has a price of its own there, of which its line already counts the shared part; and
+    every region with at least one such instance pays by the hour, however many they are.
+    """
+    groups = [
+        group
+        for group in config.groups
+        if group.region == region and (tenant := config.tenant_of(group)) and tenant.dedicated
+    ]
+    for group in groups:
+        yield _usage(
+            "compute", f"{_titled(group, 'nodes')}, on dedicated hardware", region,
+            f"ec2:{group.machine}:dedicated-surcharge", _hours(group.count), "hour",
+            note="beyond the price on shared hardware",
+        )  # fmt: skip
+    if groups:
+        yield _usage(
+            "compute", "region with dedicated hardware", region, "ec2:dedicated-region",
+            _hours(1), "hour", note="once a region, however many instances",
+        )  # fmt: skip
 
 
 def _region_network(config: PhaseConfig, region: str, assumptions: Assumptions) -> Iterator[Usage]:
@@ -184,10 +211,37 @@ def _region_traffic(config: PhaseConfig, region: str, flow: Traffic) -> Iterator
         )
 
 
+def _region_copies(config: PhaseConfig, region: str) -> Iterator[Usage]:
+    """What leaves for other regions to be kept there; artifacts go out from the first one alone.
+
+    Their copies lie in buckets that each region has anyway.
+    """
+    others = len(config.regions) - 1
+    if not others:
+        return
+    if region == config.regions[0]:
+        yield _usage(
+            "traffic", "artifacts to other regions", region, "inter-region",
+            Decimal(ARTIFACTS_GB * others), "GB", note="all of them once a month, assumed",
+        )  # fmt: skip
+    if config.services.database:
+        size = Decimal(DATABASE_GB)
+        yield _usage(
+            "traffic", "PostgreSQL backups to another region", region, "inter-region", size, "GB",
+            note="one full copy a month assumed",
+        )  # fmt: skip
+        yield _usage(
+            "data", "PostgreSQL backups of another region", region, "rds:backup", size, "GB-month",
+            note="one full copy assumed",
+        )  # fmt: skip
+
+
 def _region_operations(region: str, flow: Traffic) -> Iterator[Usage]:
     logs = flow.log_gb / flow.regions
     yield _usage("operations", "log ingestion", region, "cloudwatch:logs-ingest", logs, "GB")
-    yield _usage("operations", "artifacts bucket", region, "s3:standard", Decimal(10), "GB-month")
+    yield _usage(
+        "operations", "artifacts bucket", region, "s3:standard", Decimal(ARTIFACTS_GB), "GB-month"
+    )
     yield _usage("operations", "encryption key", region, "kms:key", Decimal(1), "month")
 
 
@@ -256,14 +310,18 @@ def _cdn(config: PhaseConfig, flow: Traffic) -> Iterator[Usage]:
 
 def _machines(group: NodeGroup, sku: str) -> Usage:
     return Usage(
-        category="compute", item=f"{group.role} nodes, {group.machine}", region=group.region,
+        category="compute", item=f"{_titled(group, 'nodes')}, {group.machine}", region=group.region,
         sku=sku, quantity=_hours(group.count), unit="hour", instances=group.count,
     )  # fmt: skip
 
 
+def _titled(group: NodeGroup, what: str) -> str:
+    return f"{group.role} {what} of {group.tenant}" if group.tenant else f"{group.role} {what}"
+
+
 def _disks(group: NodeGroup, sku: str) -> Usage:
     size = Decimal(group.count * group.disk_gib)
-    return _usage("disk", f"{group.role} disks", group.region, sku, size, "GB-month")
+    return _usage("disk", _titled(group, "disks"), group.region, sku, size, "GB-month")
 
 
 def _nat_data(region: str, sku: str, nodes: int, assumptions: Assumptions) -> Usage:

@@ -94,9 +94,9 @@ def _share(category: str, sku: str, kinds: set[str], machines: int, declared: in
 
 
 def _machines(config: PhaseConfig, region: str, addresses: Collection[str]) -> int:
-    sizes = {group.role: group.count for group in config.groups if group.region == region}
+    sizes = {group.key: group.count for group in config.groups if group.region == region}
     alone = sum(_kind(address) in _MACHINES for address in addresses)
-    return alone + sum(sizes.get(role, 0) for role in _grouped(addresses))
+    return alone + sum(sizes.get(key, 0) for key in _grouped(addresses))
 
 
 def _grouped(addresses: Collection[str]) -> Iterator[str]:

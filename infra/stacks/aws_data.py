@@ -44,7 +44,7 @@ def data(config: PhaseConfig, region: str, site: Site) -> Part:
     database, cache = _database(config, site), _cache(config, region, site)
     return Part(
         blocks=(*database, *cache),
-        outputs=(*_database_outputs(database), *_cache_outputs(cache)),
+        outputs=(*_database_outputs(config, database), *_cache_outputs(cache)),
         variables=(_KEEP_DATABASE,) if database else (),
     )
 
@@ -203,7 +203,7 @@ def _users(site: Site) -> tuple[Block, ...]:
         user_name="default",
         engine="redis",
         access_string="off ~* -@all",
-        authentication_mode={"type": "no-password-required"},
+        no_password_required=True,  # as a mode, it would differ at every plan: AWS names it so
     )
     node = resource(
         "aws_elasticache_user",
@@ -224,9 +224,15 @@ def _users(site: Site) -> tuple[Block, ...]:
     return anyone, node, group
 
 
-def _database_outputs(blocks: tuple[Block, ...]) -> Iterator[Output]:
+def _database_outputs(config: PhaseConfig, blocks: tuple[Block, ...]) -> Iterator[Output]:
     for block in blocks:
         if block.kind == "aws_db_instance":
+            if len(config.regions) > 1:
+                yield Output(
+                    name="database_arn",
+                    value=block.ref("arn"),
+                    description="Of which another region keeps copies.",
+                )
             yield Output(
                 name="database_endpoint",
                 value=block.ref("endpoint"),

@@ -1,7 +1,6 @@
-"""What stands above a phase's regions: one name, the nearest healthy region, and a CDN before it.
+"""What stands above a phase's regions: one name, the nearest healthy one, a CDN, and copies.
 
-The zone of the name is given, not made: see `zone_id`. Standard logs of the distribution are left
-out, because they need a bucket with access lists, which the artifacts' is not; gateways log.
+The zone of the name is given, not made: see `zone_id`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.ports import HTTPS_PORT
+from infra.stacks.aws_cdn import cdn
 from infra.stacks.aws_certificate import (
     CERTIFICATE_ARN,
     DOMAIN,
@@ -17,49 +17,48 @@ from infra.stacks.aws_certificate import (
     certificate,
     naming,
 )
+from infra.stacks.aws_copies import copies
 from infra.stacks.aws_edge import HEALTH_PATH
 from infra.stacks.aws_tags import DEPLOYMENT, SHORT_LABEL, label_in, provider
+from infra.stacks.aws_tenants import tenant_names
 from infra.stacks.blocks import Output, Stack, resource, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.declaration import PhaseConfig
-    from infra.stacks.blocks import Block
+    from infra.stacks.blocks import Block, Provider
 
 REGION = "us-east-1"  # CloudFront takes certificates from no other
-# Policies that AWS keeps under fixed ids: never cache; pass on all that the client sent, but Host.
-_NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
-_ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-_SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"  # added where an answer has none
-_READ_SECONDS = 60  # the most without asking AWS; a stream may pause so long, not last so long
 
 
 def global_stack(config: PhaseConfig) -> Stack | None:
     """Return the stack of a phase with a CDN, to be applied after its regions; None without.
 
-    It reads the balancers' names from the regions' states.
+    It reads the balancers' names, and what is to be copied, from the regions' states.
     """
     if not config.services.cdn:
         return None
-    states = [
-        state_of(f"{config.phase}-{region}", region.replace("-", "_")) for region in config.regions
-    ]
-    regions = [
-        block
-        for region, state in zip(config.regions, states, strict=True)
-        for block in _region(region, state)
-    ]
-    distribution = _distribution()
+    states = {
+        region: state_of(f"{config.phase}-{region}", region.replace("-", "_"))
+        for region in config.regions
+    }
+    regions = [block for region, state in states.items() for block in _region(region, state)]
+    others = _providers(config)
+    copied = copies(config, states, {region: each.address for region, each in others.items()})
+    distribution = cdn("main", DOMAIN, CERTIFICATE_ARN, comment=SHORT_LABEL)
+    tenants = tenant_names(config, REGION)
     return Stack(
         name=f"{config.phase}-global",
         provider=provider(config, REGION),
         blocks=(
-            *states,
+            *states.values(),
             *regions,
             *certificate(DOMAIN),
             distribution,
             *_names(distribution),
+            *tenants.blocks,
+            *copied,
         ),
         outputs=(
             Output(name="endpoint", value=f"https://{DOMAIN}", description="Of the service."),
@@ -68,9 +67,21 @@ def global_stack(config: PhaseConfig) -> Stack | None:
                 value=distribution.ref("id"),
                 description="Of the CDN before all regions.",
             ),
+            *tenants.outputs,
         ),
-        variables=(*naming(REGION, records=True), DEPLOYMENT),
+        variables=(*naming(REGION, records=True), DEPLOYMENT, *tenants.variables),
+        others=tuple(others.values()),
     )
+
+
+def _providers(config: PhaseConfig) -> dict[str, Provider]:
+    """Return who works in the regions that are not the stack's own, where anything is copied."""
+    copied = config.regions if len(config.regions) > 1 else ()
+    return {
+        region: provider(config, region, region.replace("-", "_"))
+        for region in copied
+        if region != REGION
+    }
 
 
 def _region(region: str, state: Block) -> Iterator[Block]:
@@ -106,53 +117,6 @@ def _region(region: str, state: Block) -> Iterator[Block]:
             "name": state.ref("outputs.balancer_dns_name"),
             "zone_id": state.ref("outputs.balancer_zone_id"),
             "evaluate_target_health": True,
-        },
-    )
-
-
-def _distribution() -> Block:
-    """A distribution that ends TLS near the client and keeps nothing: each answer is another's.
-
-    It does not compress, for that would hold back the pieces of a stream.
-    """
-    return resource(
-        "aws_cloudfront_distribution",
-        "main",
-        enabled=True,
-        comment=SHORT_LABEL,
-        aliases=[DOMAIN],
-        http_version="http2and3",
-        is_ipv6_enabled=True,
-        price_class="PriceClass_All",
-        origin=[
-            {
-                "origin_id": "regions",
-                "domain_name": ORIGIN,
-                "custom_origin_config": {
-                    "http_port": 80,
-                    "https_port": HTTPS_PORT,
-                    "origin_protocol_policy": "https-only",
-                    "origin_ssl_protocols": ["TLSv1.2"],
-                    "origin_read_timeout": _READ_SECONDS,
-                    "origin_keepalive_timeout": 60,
-                },
-            }
-        ],
-        default_cache_behavior={
-            "target_origin_id": "regions",
-            "viewer_protocol_policy": "https-only",
-            "allowed_methods": ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
-            "cached_methods": ["GET", "HEAD"],
-            "cache_policy_id": _NO_CACHE,
-            "origin_request_policy_id": _ALL_BUT_HOST,
-            "response_headers_policy_id": _SECURITY_HEADERS,
-            "compress": False,
-        },
-        restrictions={"geo_restriction": {"restriction_type": "none"}},
-        viewer_certificate={
-            "acm_certificate_arn": CERTIFICATE_ARN,
-            "ssl_support_method": "sni-only",
-            "minimum_protocol_version": "TLSv1.2_2021",
         },
     )
 

@@ -14,7 +14,10 @@ from infra.stacks.blocks import Output
 from infra.stacks.site import Part, Site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.declaration import PhaseConfig
+    from infra.stacks.blocks import Block
 
 
 def ground(config: PhaseConfig, region: str) -> tuple[Site, Part]:
@@ -46,7 +49,15 @@ def ground(config: PhaseConfig, region: str) -> tuple[Site, Part]:
         outputs=(
             Output(name="region", value=region, description="The cloud's name of it."),
             Output(name="bucket", value=artifacts.ref("id"), description="Of the artifacts."),
+            *_for_copies(config, master),
         ),
         variables=VARIABLES,
     )
     return site, part
+
+
+def _for_copies(config: PhaseConfig, key: Block) -> Iterator[Output]:
+    if len(config.regions) > 1:
+        yield Output(
+            name="key", value=key.ref("arn"), description="Under which copies of others are kept."
+        )

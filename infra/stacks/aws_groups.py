@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.errors import ConfigError
 from infra.ports import (
     CACHE_PORT,
     DATABASE_PORT,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from infra.declaration import PhaseConfig
     from infra.stacks.blocks import Block
+    from infra.tenants import Tenant
 
 _HTTP_PORT = 80
 _ENTRY = "orchestrator"
@@ -41,6 +43,8 @@ _SERVICES = ("balancer", "checks", "database", "cache")
 # them, so that it serves one port, and the checks (25) have a group of their own.
 _CDN_ADDRESSES = "com.amazonaws.global.cloudfront.origin-facing"
 _CHECK_ADDRESSES = "com.amazonaws.{region}.route53-healthchecks"
+# Of the rules out that an orchestrator's group holds, each tenant's nodes take two.
+MOST_TENANTS = 20
 _WIDEST = 8  # bits of a network's prefix; half the internet is not an operator's network either
 
 VARIABLES = (
@@ -82,61 +86,95 @@ class Pair:
 def security_groups(
     config: PhaseConfig, region: str, vpc: Block, label: str
 ) -> tuple[Mapping[str, Block], tuple[Block, ...]]:
-    """Return the groups by who wears them, and all blocks with their rules."""
+    """Return the groups by who wears them, and all blocks with their rules.
+
+    Raises:
+        ConfigError: More tenants have nodes of their own than an orchestrator's group has rules.
+    """
     roles = roles_of(config, region)
+    owners = {wearer(each.name): f"t-{each.name}" for each in owners_in(config, region)}
+    named = {name: name for name in (*roles, *_services(config, region))} | owners
     groups = {
         name: resource(
             "aws_security_group",
             name,
-            name=f"{label}-{name}",
+            name=f"{label}-{shown}",
             description=f"qinfra: {name}",
             vpc_id=vpc.ref("id"),
-            tags={"Name": f"{label}-{name}"},
+            tags={"Name": f"{label}-{shown}"},
         )
-        for name in (*roles, *_services(config, region))
+        for name, shown in named.items()
     }
     closed = resource("aws_default_security_group", "closed", vpc_id=vpc.ref("id"))
     between = (rule for pair in pairs(config, region) for rule in _between(groups, pair))
-    outside = _outside(groups, roles, region)
+    outside = _outside(groups, (*roles, *owners), region)
     return groups, (closed, *groups.values(), *between, *outside)
 
 
 def roles_of(config: PhaseConfig, region: str) -> tuple[str, ...]:
-    """Return the roles whose nodes are machines of the region."""
+    """Return the roles whose nodes are machines of the region, and everybody's."""
     return tuple(
         group.role
         for group in config.groups
-        if group.region == region and group.role != "cache" and group.maximum
+        if group.region == region and group.role != "cache" and group.maximum and not group.tenant
     )
 
 
-def openings(role: str) -> tuple[str, ...]:
-    """Return the addresses of the rules without which a role's machines fetch no packages."""
+def owners_in(config: PhaseConfig, region: str) -> tuple[Tenant, ...]:
+    """Return the tenants with nodes of their own in the region.
+
+    Raises:
+        ConfigError: They are too many.
+    """
+    names = {group.tenant for group in config.groups if group.region == region and group.maximum}
+    owners = tuple(each for each in config.tenants if each.name in names)
+    if len(owners) > MOST_TENANTS:
+        raise ConfigError(
+            f"{len(owners)} tenants have nodes of their own in {region}, and the rules of a "
+            f"security group are enough for {MOST_TENANTS}",
+            hint="Let small tenants share everybody's pipelines: leave out `pipelines`.",
+        )
+    return owners
+
+
+def wearer(tenant: str, role: str = "") -> str:
+    """Return under which name a node's group, role and profile go: its tenant's, or its role's.
+
+    A tenant's nodes reach each other and the orchestrators; no other tenant's.
+    """
+    return f"tenant_{tenant.replace('-', '_')}" if tenant else role
+
+
+def openings(wearer: str) -> tuple[str, ...]:
+    """Return the addresses of the rules without which machines of a group fetch no packages."""
     rule = "aws_vpc_security_group_egress_rule"
-    return tuple(f"{rule}.{role}_{what}_to_anywhere" for what in ("http", "https"))
+    return tuple(f"{rule}.{wearer}_{what}_to_anywhere" for what in ("http", "https"))
 
 
 def pairs(config: PhaseConfig, region: str) -> tuple[Pair, ...]:
     """Return who may open connections to whom inside the region."""
-    roles = roles_of(config, region)
+    owners = tuple(wearer(tenant.name) for tenant in owners_in(config, region))
+    nodes = (*roles_of(config, region), *owners)
     services = _services(config, region)
+    talkers = (*_TALKERS, *((_ENTRY, owner) for owner in owners))
     wanted = [
-        *(Pair(source=a, target=b, port=GRPC_PORT, what="grpc") for a, b in _TALKERS),
-        *(Pair(source=b, target=a, port=GRPC_PORT, what="grpc") for a, b in _TALKERS),
+        *(Pair(source=a, target=b, port=GRPC_PORT, what="grpc") for a, b in talkers),
+        *(Pair(source=b, target=a, port=GRPC_PORT, what="grpc") for a, b in talkers),
+        *(Pair(source=owner, target=owner, port=GRPC_PORT, what="grpc") for owner in owners),
         *(
-            Pair(source="monitoring", target=role, port=STATUS_PORT, what="status")
-            for role in roles
+            Pair(source="monitoring", target=node, port=STATUS_PORT, what="status")
+            for node in nodes
         ),
         *(
-            Pair(source=_ENTRY, target=role, port=SSH_PORT, what="ssh")
-            for role in roles
-            if role != _ENTRY
+            Pair(source=_ENTRY, target=node, port=SSH_PORT, what="ssh")
+            for node in nodes
+            if node != _ENTRY
         ),
         Pair(source="balancer", target=_ENTRY, port=GATEWAY_PORT, what="gateway"),
         Pair(source=_ENTRY, target="database", port=DATABASE_PORT, what="postgres"),
         Pair(source=_ENTRY, target="cache", port=CACHE_PORT, what="redis"),
     ]
-    known = {*roles, *services}
+    known = {*nodes, *services}
     return tuple(pair for pair in wanted if {pair.source, pair.target} <= known)
 
 

@@ -11,7 +11,7 @@ from infra.stacks.blocks import Variable, data, resource
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.declaration import PhaseConfig
+    from infra.declaration import NodeGroup, PhaseConfig
     from infra.stacks.blocks import Block
     from infra.stacks.site import Site
 
@@ -76,6 +76,12 @@ def placement_of(config: PhaseConfig, role: str) -> str | None:
     if config.zones_per_region > 1 or role not in LAYER_HOLDERS:
         return None
     return "${aws_placement_group.pipelines.name}"
+
+
+def tenancy_of(config: PhaseConfig, group: NodeGroup) -> str | None:
+    """Return `dedicated` for hardware that no other customer of AWS uses; None for any."""
+    tenant = config.tenant_of(group)
+    return "dedicated" if tenant and tenant.dedicated else None
 
 
 def market(config: PhaseConfig) -> Mapping[str, Any] | None:

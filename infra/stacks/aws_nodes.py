@@ -1,6 +1,7 @@
 """The nodes of an AWS region: one instance each, or a group that grows and shrinks with load.
 
-A node's address is its role and number, so adding one touches no other. A reserved phase declares
+A node's address is its role and number, with its tenant between them where it has one, so adding
+a node or a tenant touches no other. A reserved phase declares
 the same instances as one on demand: a reservation is a bill's matter and finds them by itself.
 
 The cloud's own metrics stay at five minutes, which is free; the agents tell of themselves sooner.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.stacks.aws_groups import openings
+from infra.stacks.aws_groups import openings, wearer
 from infra.stacks.aws_machine import (
     AMI,
     KEY_NAME,
@@ -20,6 +21,7 @@ from infra.stacks.aws_machine import (
     market,
     placement_of,
     shared,
+    tenancy_of,
 )
 from infra.stacks.aws_network import way_out
 from infra.stacks.aws_rights import rights
@@ -71,28 +73,37 @@ def _instances(config: PhaseConfig, site: Site, group: NodeGroup) -> Iterator[Bl
     subnets = site.public if public else site.private
     for number in range(1, group.count + 1):
         subnet = subnets[(number - 1) % len(subnets)]
-        name = f"{site.label}-{group.role}-{number}"
+        node = f"{group.name}-{number}"
+        name = f"{site.label}-{node}"
+        who = wearer(group.tenant, group.role)
         yield resource(
             "aws_instance",
-            f"{group.role}_{number}",
+            f"{group.key}_{number}",
             ami=AMI,
             instance_type=group.machine,
             subnet_id=subnet.ref("id"),
             # Its first boot needs a way out before the lasting address is attached.
             associate_public_ip_address=True if public else None,
-            vpc_security_group_ids=[site.groups[group.role].ref("id")],
-            iam_instance_profile=f"${{aws_iam_instance_profile.{group.role}.name}}",
+            vpc_security_group_ids=[site.groups[who].ref("id")],
+            iam_instance_profile=f"${{aws_iam_instance_profile.{who}.name}}",
             key_name=KEY_NAME,
+            tenancy=tenancy_of(config, group),
             placement_group=placement_of(config, group.role),
             instance_market_options=market(config),
             metadata_options=METADATA,
             ebs_optimized=True,
             root_block_device=_root_disk(site, group),
-            user_data=first_boot(name),
-            tags={"Name": name, "qinfra_role": group.role, "qinfra_node": f"{group.role}-{number}"},
+            # A host's name has 64 characters; with a tenant in it, the region has no room.
+            user_data=first_boot(f"{site.short}-{node}" if group.tenant else name),
+            tags={
+                "Name": name,
+                "qinfra_role": group.role,
+                "qinfra_node": node,
+                **({"qinfra_tenant": group.tenant} if group.tenant else {}),
+            },
             meta={
                 "lifecycle": {"ignore_changes": list(_FIRST_BOOT_ONLY)},
-                "depends_on": [*way_out(config, subnet), *openings(group.role)],
+                "depends_on": [*way_out(config, subnet), *openings(who)],
             },
         )
 
@@ -130,12 +141,12 @@ def _outputs(
     config: PhaseConfig, fixed: list[NodeGroup], scaled: list[NodeGroup]
 ) -> tuple[Output, ...]:
     machines = {
-        f"{group.role}-{number}": _facts(config, group.role, f"{group.role}_{number}")
+        f"{group.name}-{number}": _facts(config, group, f"{group.key}_{number}")
         for group in fixed
         for number in range(1, group.count + 1)
     }
     scaling_groups = {
-        group.role: f"${{aws_autoscaling_group.{group.role}.name}}" for group in scaled
+        group.name: f"${{aws_autoscaling_group.{group.key}.name}}" for group in scaled
     }
     return (
         Output(name="nodes", value=machines, description="Machines that stand for themselves."),
@@ -144,13 +155,33 @@ def _outputs(
             value=scaling_groups,
             description="By role, groups whose machines come and go; their names.",
         ),
+        *_tenants(config),
     )
 
 
-def _facts(config: PhaseConfig, role: str, name: str) -> Mapping[str, str]:
-    public = f"${{aws_eip.{name}.public_ip}}" if _is_public(config, role) else ""
+def _tenants(config: PhaseConfig) -> Iterator[Output]:
+    if config.tenants:
+        yield Output(
+            name="tenants",
+            value={
+                tenant.name: {
+                    "title": tenant.shown,
+                    "domain": tenant.domain,
+                    "model": tenant.model,
+                    "pipelines": tenant.pipelines,
+                }
+                for tenant in config.tenants
+            },
+            description="By name: what people see, own domain and model, pipelines of all regions.",
+        )
+
+
+def _facts(config: PhaseConfig, group: NodeGroup, name: str) -> Mapping[str, str]:
+    public = f"${{aws_eip.{name}.public_ip}}" if _is_public(config, group.role) else ""
+    tenant = config.tenant_of(group)
     return {
-        "role": role,
+        "role": group.role,
+        **({"tenant": tenant.name, "model": tenant.model} if tenant else {}),
         "private_ip": f"${{aws_instance.{name}.private_ip}}",
         "public_ip": public,
         "instance_id": f"${{aws_instance.{name}.id}}",

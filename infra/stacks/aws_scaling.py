@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from infra.stacks.aws_groups import openings
+from infra.stacks.aws_groups import openings, wearer
 from infra.stacks.aws_machine import (
     AMI,
     KEY_NAME,
@@ -14,6 +14,7 @@ from infra.stacks.aws_machine import (
     first_boot,
     market,
     placement_of,
+    tenancy_of,
 )
 from infra.stacks.aws_network import way_out
 from infra.stacks.aws_rights import METRICS
@@ -46,27 +47,33 @@ def scaling(config: PhaseConfig, site: Site, group: NodeGroup) -> tuple[Block, .
     return template, machines, _policy(group, machines)
 
 
-def queue_dimensions(region: str) -> Mapping[str, str]:
-    """Return by what the queue of one deployment in one region is told from all others."""
-    return {"deployment": DEPLOYMENT.ref, "region": region}
+def queue_dimensions(region: str, tenant: str = "") -> Mapping[str, str]:
+    """Return by what the queue of one deployment in one region is told from all others.
+
+    A tenant with pipelines of its own has a queue of its own.
+    """
+    own = {"tenant": tenant} if tenant else {}
+    return {"deployment": DEPLOYMENT.ref, "region": region, **own}
 
 
 def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
-    place = placement_of(config, group.role)
+    where = {"group_name": placement_of(config, group.role), "tenancy": tenancy_of(config, group)}
+    placement = {name: value for name, value in where.items() if value}
+    who = wearer(group.tenant, group.role)
     return resource(
         "aws_launch_template",
-        group.role,
-        name=f"{site.label}-{group.role}",
+        group.key,
+        name=f"{site.label}-{group.name}",
         update_default_version=True,
         image_id=AMI,
         instance_type=group.machine,
         key_name=KEY_NAME,
-        vpc_security_group_ids=[site.groups[group.role].ref("id")],
-        iam_instance_profile={"arn": f"${{aws_iam_instance_profile.{group.role}.arn}}"},
+        vpc_security_group_ids=[site.groups[who].ref("id")],
+        iam_instance_profile={"arn": f"${{aws_iam_instance_profile.{who}.arn}}"},
         instance_market_options=market(config),
         metadata_options=METADATA,
         ebs_optimized="true",
-        placement={"group_name": place} if place else None,
+        placement=placement or None,
         block_device_mappings={
             "device_name": ROOT_DISK,
             "ebs": {
@@ -83,12 +90,16 @@ def _template(config: PhaseConfig, site: Site, group: NodeGroup) -> Block:
     )
 
 
+# Load changes the one; to stop a fleet sets the other, without which the group ends its machines.
+_LEFT_ALONE = ("desired_capacity", "suspended_processes")
+
+
 def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block) -> Block:
     ways = {way for subnet in site.private for way in way_out(config, subnet)}
     return resource(
         "aws_autoscaling_group",
-        group.role,
-        name=f"{site.label}-{group.role}",
+        group.key,
+        name=f"{site.label}-{group.name}",
         min_size=group.minimum,
         max_size=group.maximum,
         desired_capacity=group.count,
@@ -104,8 +115,8 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
             for key, value in sorted(_worn(config, site, group).items())
         ],
         meta={
-            "lifecycle": {"ignore_changes": ["desired_capacity"]},
-            "depends_on": [*sorted(ways), *openings(group.role)],
+            "lifecycle": {"ignore_changes": list(_LEFT_ALONE)},
+            "depends_on": [*sorted(ways), *openings(wearer(group.tenant, group.role))],
         },
     )
 
@@ -113,8 +124,9 @@ def _machines(config: PhaseConfig, site: Site, group: NodeGroup, template: Block
 def _worn(config: PhaseConfig, site: Site, group: NodeGroup) -> Mapping[str, str]:
     return {
         **tags(config),
-        "Name": f"{site.label}-{group.role}",
+        "Name": f"{site.label}-{group.name}",
         "qinfra_role": group.role,
+        **({"qinfra_tenant": group.tenant} if group.tenant else {}),
     }
 
 
@@ -126,8 +138,8 @@ def _policy(group: NodeGroup, machines: Block) -> Block:
     """
     return resource(
         "aws_autoscaling_policy",
-        group.role,
-        name=f"{group.role}-queue",
+        group.key,
+        name=f"{group.name}-queue",
         autoscaling_group_name=machines.ref("name"),
         policy_type="TargetTrackingScaling",
         target_tracking_configuration={
@@ -138,7 +150,7 @@ def _policy(group: NodeGroup, machines: Block) -> Block:
                 "statistic": "Average",
                 "metric_dimension": [
                     {"name": name, "value": value}
-                    for name, value in queue_dimensions(group.region).items()
+                    for name, value in queue_dimensions(group.region, group.tenant).items()
                 ],
             },
         },

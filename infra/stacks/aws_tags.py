@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.domain import SHAPE
 from infra.stacks.blocks import Provider, Variable
-from infra.stacks.names import LONGEST_DEPLOYMENT, SHAPE
+from infra.stacks.names import LONGEST_DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +43,17 @@ def tags(config: PhaseConfig) -> Mapping[str, str]:
     }
 
 
-def provider(config: PhaseConfig, region: str) -> Provider:
-    """Return the provider of a stack in a region, which tags all that it makes."""
+def provider(config: PhaseConfig, region: str, alias: str = "") -> Provider:
+    """Return the provider of a stack in a region, which tags all that it makes.
+
+    Args:
+        config: The phase.
+        region: Where it works.
+        alias: Where the stack has another one besides.
+    """
     return Provider(
         name="aws",
         version=PROVIDER_VERSION,
         arguments={"region": region, "default_tags": {"tags": dict(tags(config))}},
+        alias=alias,
     )

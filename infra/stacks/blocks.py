@@ -26,11 +26,18 @@ class Provider:
         name: aws or google.
         version: Exactly this one.
         arguments: Of its block; no credentials.
+        alias: By which blocks that are not the first provider's name theirs; empty for the first.
     """
 
     name: str
     version: str
     arguments: Mapping[str, Any]
+    alias: str = ""
+
+    @property
+    def address(self) -> str:
+        """Under which blocks name it, as their `provider`."""
+        return f"{self.name}.{self.alias}" if self.alias else self.name
 
     @property
     def source(self) -> str:
@@ -46,7 +53,7 @@ class Block:
         kind: Terraform's type, as in `aws_vpc`.
         name: Part of its address, so it never changes while the thing lives.
         arguments: Blocks inside are dicts, or lists of them.
-        meta: `lifecycle`, `depends_on`: Terraform's own arguments.
+        meta: `lifecycle`, `depends_on`, `provider`: Terraform's own arguments.
     """
 
     mode: Mode
@@ -111,8 +118,13 @@ class Output:
 class Stack:
     """What one state holds: one region of a phase, or what stands above its regions.
 
+    Attributes:
+        provider: Of all blocks that name no other.
+        others: Providers that blocks name, each with an alias.
+
     Raises:
-        QinfraError: Two blocks or outputs have the same address.
+        QinfraError: Two blocks or outputs have the same address, or a block's provider is not
+            declared.
     """
 
     name: str
@@ -120,14 +132,21 @@ class Stack:
     blocks: tuple[Block, ...]
     outputs: tuple[Output, ...] = ()
     variables: tuple[Variable, ...] = ()
+    others: tuple[Provider, ...] = ()
 
     def __post_init__(self) -> None:
         names = [block.address for block in self.blocks]
         names += [f"output.{each.name}" for each in self.outputs]
         names += [f"var.{each.name}" for each in self.variables]
+        names += [f"provider {each.address}" for each in (self.provider, *self.others)]
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise QinfraError(f"stack {self.name}: {twice[0]} stands twice")
+        providers = {None, *(each.address for each in self.others)}
+        for block in self.blocks:
+            if block.meta.get("provider") not in providers:
+                named = block.meta["provider"]
+                raise QinfraError(f"stack {self.name}: {block.address}: no provider '{named}'")
 
     @property
     def protections(self) -> Mapping[str, tuple[str, ...]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.backend import States
-    from infra.stacks.blocks import Block, Stack, Variable
+    from infra.stacks.blocks import Block, Provider, Stack, Variable
 
 CDKS = ("cdktf", "cdktn")
 # MiB. V8 lets the space of new objects grow to 16 before it collects; a synthesis leaves little
@@ -102,19 +102,8 @@ def _node_options() -> Iterator[None]:
 def _declare(core: Any, app: Any, stack: Stack, states: States) -> None:
     inside = core.TerraformStack(app, stack.name)
     _backend(core, inside, states.kind, states.block(stack.name))
-    provider = core.TerraformProvider(
-        inside,
-        stack.provider.name,
-        terraform_resource_type=stack.provider.name,
-        terraform_generator_metadata={
-            "provider_name": stack.provider.name,
-            "provider_version": stack.provider.version,
-            "provider_version_constraint": stack.provider.version,
-        },
-        terraform_provider_source=stack.provider.source,
-    )
-    for name, value in stack.provider.arguments.items():
-        provider.add_override(name, value)
+    for provider in (stack.provider, *stack.others):
+        _provider(core, inside, provider)
     for variable in stack.variables:
         _variable(core, inside, variable)
     for block in stack.blocks:
@@ -128,6 +117,24 @@ def _declare(core: Any, app: Any, stack: Stack, states: States) -> None:
             sensitive=output.sensitive or None,
         )
         made.override_logical_id(output.name)
+
+
+def _provider(core: Any, inside: Any, provider: Provider) -> None:
+    made = core.TerraformProvider(
+        inside,
+        provider.address,
+        terraform_resource_type=provider.name,
+        terraform_generator_metadata={
+            "provider_name": provider.name,
+            "provider_version": provider.version,
+            "provider_version_constraint": provider.version,
+        },
+        terraform_provider_source=provider.source,
+    )
+    if provider.alias:
+        made.add_override("alias", provider.alias)
+    for name, value in provider.arguments.items():
+        made.add_override(name, value)
 
 
 def _backend(core: Any, inside: Any, kind: str, arguments: Mapping[str, Any]) -> None:

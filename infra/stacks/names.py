@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from infra.domain import SHAPE
 from infra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 # A balancer's name has 32 characters, ours stands before it; Google's have 63, with role and number
 # behind it.
 LONGEST_DEPLOYMENT: Final = 24
-# No hyphen at the end and no two in a row: databases and caches refuse such names.
-SHAPE: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 
 def check_deployment(name: str) -> None:

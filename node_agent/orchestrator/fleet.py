@@ -124,12 +124,12 @@ class Fleet:
         """Renew a node's lease; None when it must register again."""
         return self._table.heartbeat(key, vitals)
 
-    def leave(self, key: NodeKey) -> bool:
+    def leave(self, key: NodeKey, reason: str = "") -> bool:
         """Give a node no new task, but let it end those it has; False when it is unknown."""
         record = self._table.leave(key)
         if record is None:
             return False
-        _log.info("node left", peer=record.node.name)
+        _log.info("node left", peer=record.node.name, reason=reason)
         self._streams[key].retire()
         self._reconcile()
         return True

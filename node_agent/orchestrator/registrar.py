@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 _Q = TypeVar("_Q", pb.NodeDescription, pb.HealthCheck, pb.LeaveRequest)
 _A = TypeVar("_A", pb.Lease, pb.LeaveReply)
 
+_MOST_REASON = 200  # characters of another node's words in this one's log
 _STAGE_ROLES = tuple(role for role in Role if role.holds_layers)
 _ROLES = {
     pb.ROLE_EMBEDDING: Role.EMBEDDING,
@@ -127,7 +128,7 @@ class Registrar(rpc.RegistryServicer):
         self, request: pb.LeaveRequest, caller: tls.Identity, _: grpc.aio.ServicerContext
     ) -> pb.LeaveReply:
         """Withdraw a node; one that is not there has left already."""
-        self._fleet.leave((caller.name, request.instance))
+        self._fleet.leave((caller.name, request.instance), request.reason[:_MOST_REASON])
         return pb.LeaveReply()
 
     def _lease(self, generation: int) -> pb.Lease:

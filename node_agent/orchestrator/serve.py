@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import secrets
@@ -17,6 +18,8 @@ import psutil
 import structlog
 
 from node_agent import tls
+from node_agent.cloud.cloudwatch import publisher_of
+from node_agent.cloud.notices import watch_of
 from node_agent.errors import AgentError
 from node_agent.orchestrator.cluster import cluster_view
 from node_agent.orchestrator.dispatch import Dispatcher
@@ -25,6 +28,7 @@ from node_agent.orchestrator.gateway import create_app
 from node_agent.orchestrator.listeners import GatewayListener, RegistryListener
 from node_agent.orchestrator.registrar import Registrar
 from node_agent.orchestrator.registry import LeaseTable
+from node_agent.orchestrator.slots import queue_depth_per_slot, total_slots
 from node_agent.orchestrator.tasks import task_numbers
 from node_agent.telemetry.status import Readiness, StatusServer
 from node_agent.version import agent_version
@@ -40,6 +44,8 @@ _log = structlog.get_logger(__name__)
 
 # Time for the last words to reach clients whose requests were cut off.
 _FAREWELL_SECONDS = 1.0
+# How often a drain looks whether the machine is taken back meanwhile.
+_LOOK_SECONDS = 1.0
 
 
 def run(config: NodeConfig) -> None:
@@ -97,6 +103,10 @@ class Orchestrator:
             jitter=random.random,
         )
         self.fleet.listen(self.dispatcher)
+        self.notices = watch_of(config.cloud)
+        self._publisher = publisher_of(
+            config.cloud, config.node.deployment, self.queue_depth_per_slot
+        )
         self._registry = self._registry_listener()
         self._gateway = GatewayListener(
             create_app(self, gateway=self._gateway_config, model=config.model),
@@ -126,6 +136,9 @@ class Orchestrator:
         await self._registry.start()
         await asyncio.to_thread(self._status.start)
         opened.push_async_callback(asyncio.to_thread, self._status.stop)
+        if self._publisher is not None:
+            self._publisher.start()
+            opened.callback(self._publisher.stop)
         self._running = [
             asyncio.create_task(self._gateway.serve(bound), name="gateway"),
             asyncio.create_task(self.fleet.watch_leases(), name="leases"),
@@ -134,7 +147,14 @@ class Orchestrator:
         _log.info("orchestrator started", gateway_port=self._gateway_config.port)
 
     async def serve_until(self, signalled: asyncio.Event) -> None:
-        """Wait for the signal; a part that ends before it is a fault and raises."""
+        """Wait for the signal, or for the cloud's notice that it takes this machine back.
+
+        Raises:
+            AgentError: A part ended before.
+        """
+        loop = asyncio.get_running_loop()
+        self.notices.start(lambda _: loop.call_soon_threadsafe(signalled.set))
+        self._opened.callback(self.notices.stop)
         waiting = asyncio.create_task(signalled.wait())
         try:
             await asyncio.wait({waiting, *self._running}, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +170,7 @@ class Orchestrator:
         _log.info("draining", waiting=self.dispatcher.room.waiting)
         self.dispatcher.close_doors()
         await self._registry.enter_drain()
-        if not await self.dispatcher.drained(self._config.timing.drain_seconds):
+        if not await self._drained_in_time():
             self.dispatcher.cut_off()
             await self.dispatcher.drained(_FAREWELL_SECONDS)
 
@@ -174,6 +194,24 @@ class Orchestrator:
     def cluster(self) -> dict[str, Any]:
         """Describe the fleet."""
         return cluster_view(self._config, self._version, self.fleet, self.dispatcher.room)
+
+    def queue_depth_per_slot(self) -> float | None:
+        """Return what groups of machines grow by; from any thread, reads whole values only."""
+        return queue_depth_per_slot(
+            waiting=self.dispatcher.room.waiting,
+            slots=total_slots(self.fleet.pipelines),
+            orchestrators=self._config.cloud.orchestrators,
+        )
+
+    async def _drained_in_time(self) -> bool:
+        """Wait for the last job, as long as a drain or a machine that is taken back has."""
+        interrupted = self.notices.interruption is not None
+        seconds = math.inf if interrupted else self._config.timing.drain_seconds
+        deadline = time.monotonic() + seconds
+        while (left := min(deadline, self.notices.work_until) - time.monotonic()) > 0:
+            if await self.dispatcher.drained(min(left, _LOOK_SECONDS)):
+                return True
+        return await self.dispatcher.drained(0)
 
     async def _end_tasks(self, gateway: asyncio.Task[None], leases: asyncio.Task[None]) -> None:
         self._gateway.stop()
@@ -202,6 +240,9 @@ class Orchestrator:
             "pipelines": len(self.fleet.pipelines),
             "active": sum(self.dispatcher.room.active.values()),
             "waiting": self.dispatcher.room.waiting,
+            "queue_depth_per_slot": self.queue_depth_per_slot(),
+            "metrics": self._publisher.state if self._publisher else "none",
+            "interruption": self.notices.described(),
         }
 
 

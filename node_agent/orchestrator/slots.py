@@ -60,6 +60,24 @@ def total_slots(pipelines: Sequence[Pipeline]) -> int:
     return min((sum(level.values()) for level in levels.values()), default=0)
 
 
+def queue_depth_per_slot(*, waiting: int, slots: int, orchestrators: int = 1) -> float | None:
+    """Return what groups of machines grow by: requests in line per slot of ready pipelines.
+
+    Without a slot, those in line count as if there were one. With nobody in line either there is
+    no such figure: requests are refused then and their number is not known, so that a zero would
+    shrink a group that lost its machines.
+
+    Args:
+        waiting: Requests in this orchestrator's line.
+        slots: Tasks that can run at once.
+        orchestrators: How many share the slots, each with a line of its own; the figure is for an
+            average over them.
+    """
+    if not slots and not waiting:
+        return None
+    return waiting * orchestrators / max(1, slots)
+
+
 def _fill(pipeline: Pipeline, load: Load) -> tuple[float, float]:
     shares = [_share(node, load) for node in pipeline.stages]
     return max(shares), sum(shares)

@@ -114,12 +114,14 @@ class HealthCheck(_message.Message):
     def __init__(self, name: _Optional[str] = ..., instance: _Optional[str] = ..., active_sequences: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., tokens_computed: _Optional[int] = ..., last_token_age_seconds: _Optional[float] = ...) -> None: ...
 
 class LeaveRequest(_message.Message):
-    __slots__ = ("name", "instance")
+    __slots__ = ("name", "instance", "reason")
     NAME_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     name: str
     instance: str
-    def __init__(self, name: _Optional[str] = ..., instance: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., instance: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class LeaveReply(_message.Message):
     __slots__ = ()

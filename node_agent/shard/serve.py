@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import sys
@@ -17,6 +18,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 
 from node_agent import lifecycle, tls
+from node_agent.cloud.notices import watch_of
 from node_agent.config import Role
 from node_agent.errors import AgentError
 from node_agent.proto import agent_pb2 as pb
@@ -54,15 +56,20 @@ def run(config: NodeConfig) -> None:
         AgentError: The model cannot be loaded, or an address cannot be listened on.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    ending = lifecycle.Ending()
     loading = Loading(config)
     loading.start()
+    loading.notices.start(lambda notice: ending.ask(f"interruption: {notice.action}"))
     try:
-        node = StageNode(config, load_runtime(config), loading)
+        runtime = load_runtime(config)
+        if loading.notices.interruption is not None:
+            return  # a machine that goes takes no task
+        node = StageNode(config, runtime, loading)
         try:
             node.start()
-            reason = lifecycle.until_signal()
+            reason = ending.wait()
             log.info("draining", signal=reason, active=node.engine.stats.active)
-            node.drain()
+            node.drain(reason)
         finally:
             node.stop()
     finally:
@@ -78,6 +85,7 @@ class Loading:
 
     def __init__(self, config: NodeConfig) -> None:
         self.node: StageNode | None = None
+        self.notices = watch_of(config.cloud)
         self._server = StatusServer(
             config.listen.host,
             config.listen.status_port,
@@ -96,6 +104,7 @@ class Loading:
 
     def stop(self) -> None:
         """Stop listening."""
+        self.notices.stop()
         self._server.stop()
 
     def _readiness(self) -> Readiness:
@@ -104,7 +113,8 @@ class Loading:
         return self.node.readiness()
 
     def _details(self) -> dict[str, object]:
-        return {} if self.node is None else self.node.details()
+        node = {} if self.node is None else self.node.details()
+        return {**node, "interruption": self.notices.described()}
 
 
 class StageNode:
@@ -166,17 +176,24 @@ class StageNode:
             self._status.node = self
         log.info("serving", address=address, layers=self._layers())
 
-    def drain(self) -> None:
-        """Leave every orchestrator, refuse new tasks, and wait for those that run."""
+    def drain(self, reason: str = "") -> None:
+        """Leave every orchestrator, refuse new tasks, and wait for those that run.
+
+        A machine that is taken back gives them all its time; otherwise they have
+        `timing.drain_seconds`, or what a notice leaves of it that comes meanwhile.
+        """
+        notices = self._status.notices if self._status else None
+        interrupted = notices is not None and notices.interruption is not None
         self._health.enter_graceful_shutdown()
         self._service.draining.set()
         for membership in self._memberships:
-            membership.leave()
+            membership.leave(reason)
         for membership in self._memberships:
             membership.wait_left()
-        deadline = time.monotonic() + self.config.timing.drain_seconds
+        deadline = math.inf if interrupted else time.monotonic() + self.config.timing.drain_seconds
         while self.engine.stats.active and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
+            deadline = min(deadline, notices.work_until) if notices else deadline
 
     def stop(self) -> None:
         """Stop listening and computing."""

@@ -14,6 +14,7 @@ from provision.inputs import Inputs, read_inputs
 if TYPE_CHECKING:
     from infra.capacity.assessment import Asked
     from infra.declaration import Phase
+    from infra.tenants import Tenant
 
 _DEFAULT_REQUESTS = 200_000
 
@@ -69,10 +70,9 @@ def _answer(inputs: Inputs, flags: dict[str, Any], *, as_json: bool) -> None:
     from infra.errors import BudgetError
     from provision.report.capacity import capacity_document, render_capacity
 
-    asked = _asked(flags)
     phases = tuple(
-        assess(phase, inputs.metrics, inputs.assumptions, asked)
-        for phase in _phases(flags["phase"])
+        assess(phase, inputs.metrics, inputs.assumptions, _asked(flags, tenants))
+        for phase, tenants in _phases(flags["phase"], inputs)
     )
     model = capacity_model(inputs.metrics, inputs.assumptions, inputs.rounding)
     if as_json:
@@ -88,18 +88,23 @@ def _answer(inputs: Inputs, flags: dict[str, Any], *, as_json: bool) -> None:
         )
 
 
-def _phases(name: str | None) -> tuple[Phase, ...]:
+def _phases(name: str | None, inputs: Inputs) -> list[tuple[Phase, tuple[Tenant, ...]]]:
+    """Return the phases with their tenants; asked for by name, one has to have those given."""
     from infra.declaration import Phase, phase_named
 
-    return tuple(Phase) if name is None else (phase_named(name),)
+    if name is None:
+        return [(phase, inputs.tenants_in(phase)) for phase in Phase]
+    return [(phase_named(name), inputs.tenants or ())]
 
 
-def _asked(flags: dict[str, Any]) -> Asked:
+def _asked(flags: dict[str, Any], tenants: tuple[Tenant, ...]) -> Asked:
     from infra.capacity.assessment import Asked
     from infra.phases import PhaseWishes
 
     return Asked(
-        wishes=PhaseWishes(regions=regions_named(flags["region"]), pipelines=flags["pipelines"]),
+        wishes=PhaseWishes(
+            regions=regions_named(flags["region"]), pipelines=flags["pipelines"], tenants=tenants
+        ),
         peak_queries_per_hour=flags["peak"],
         smallest=flags["meet_slo"],
         simulated_requests=flags["requests"] if flags["simulated"] else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,18 +17,24 @@ from provision.cli.options import home_of, notice
 from provision.settings import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from infra.declaration import Phase
     from provision.costing import Costing
     from provision.fleet.ordering import Asked
+    from provision.fleet.planning import Tools
     from provision.fleet.record import FleetRecord, Value
-    from provision.planning import Tools
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+# What another command is to repeat, as it is not on record: where to look, and what to suppose.
+FOUND = ("home", "config", "terraform")
+SUPPOSED = ("assume", "as_guide", "network", "rpc_url")
+ORDERED = ("purchase", "region", "variables", *SUPPOSED)
+_OPTIONS = {"variables": "var"}
 
 
 def order_options(command: Command) -> Command:
@@ -97,7 +104,7 @@ def asked_of(flags: dict[str, Any], deployment: str, phase: Phase) -> Asked:
     """
     from infra.phases import cloud_of
     from provision.fleet.ordering import Asked
-    from provision.planning import parse_values
+    from provision.fleet.planning import parse_values
 
     values = parse_values(flags["variables"])
     if cloud_of(phase) == "gcp" and "project" not in values:
@@ -140,7 +147,7 @@ def tools_of(flags: dict[str, Any]) -> Tools:
         ConfigError: The settings cannot be used.
         PreflightError: There is no Terraform.
     """
-    from provision.planning import Tools
+    from provision.fleet.planning import Tools
     from provision.terraform.binary import find_binary
 
     return Tools(
@@ -166,13 +173,12 @@ def apply_lines(summary: PlanSummary) -> Callable[[Event], object]:
     return ApplyLines(summary, lambda text: click.echo(text, err=True, nl=False), time.monotonic)
 
 
-def confirmed(question: str, *, yes: bool, command: str) -> bool:
+def confirmed(question: str, *, yes: bool) -> bool:
     """Return whether a person agrees to what costs or destroys.
 
     Args:
         question: Ends with a question mark.
         yes: Whether --yes was given.
-        command: What to type where nobody can be asked.
 
     Raises:
         ConfigError: Nobody is there to ask.
@@ -182,11 +188,29 @@ def confirmed(question: str, *, yes: bool, command: str) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError(
             f"nobody is here to answer: {question[0].lower()}{question[1:]}",
-            hint=f"Run `{command} --yes`.",
+            hint=f"Run `{typed()} --yes`.",
         )
     return click.confirm(question, err=True)
 
 
 def typed() -> str:
-    """Return the command line, for those who find the deployment locked."""
-    return f"qinfra {' '.join(sys.argv[1:])}"
+    """Return the command line as a shell takes it."""
+    return f"qinfra {shlex.join(sys.argv[1:])}"
+
+
+def repeated(flags: Mapping[str, Any], *names: str) -> str:
+    """Return options that were given, as a shell takes them; each after a space.
+
+    Args:
+        flags: Of a command.
+        names: Which of them, as in `FOUND`; those that the command has not are left out.
+    """
+    words: list[str] = []
+    for name in names:
+        given, option = flags.get(name), f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+        if given is True:
+            words.append(option)
+        elif given:
+            each_given = given if isinstance(given, tuple) else (given,)
+            words += [word for each in each_given for word in (option, str(each))]
+    return "".join(f" {shlex.quote(word)}" for word in words)

@@ -12,6 +12,7 @@ from provision.cli.options import (
     deployment_options,
     home_of,
     json_option,
+    notice,
     print_json,
     selected,
     terminable,
@@ -37,19 +38,24 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     Certificates, the API key and logs go with it. In a cloud it ends with 6 when something that
     carries the deployment's tag is left.
     """
-    from provision.state import deployments
+    from provision.state import DeploymentFolder, deployments, kept_stacks
 
     name = flags["name"]
-    existing = deployments(home_of(flags["home"], flags["config"]))
+    home = home_of(flags["home"], flags["config"])
+    existing = deployments(home)
     if not existing or (name is not None and name not in existing):
+        for each in [name] if name else kept_stacks(home):
+            _refuse_states(DeploymentFolder(home, each))
         _tell(name, destroyed=False, as_json=as_json)
+        if existing:
+            notice(f"there is {', '.join(existing)}")
         return
     folder = selected(name, flags["config"], flags["home"])
     with terminable():
         destroyed = _destroyed(folder, flags)
-    if destroyed:
-        _tell(folder.name, destroyed=True, as_json=as_json)
-    else:
+    if destroyed or as_json:
+        _tell(folder.name, destroyed=destroyed, as_json=as_json)
+    if not destroyed:
         click.echo("Nothing was destroyed.", err=True)
 
 
@@ -61,10 +67,29 @@ def _destroyed(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
         return destroy_machines(folder, flags)
     from provision.destroy import destroy
 
+    if folder.deployment() is None:
+        _refuse_states(folder)
     if not flags["yes"] and not _confirmed(folder.name):
         return False
     destroy(folder, command=f"qinfra {' '.join(sys.argv[1:])}")
     return True
+
+
+def _refuse_states(folder: DeploymentFolder) -> None:
+    """Refuse to forget what stands in a cloud when no record of it is left.
+
+    Raises:
+        ConfigError: A state on this machine holds something.
+    """
+    from provision.fleet.states import states_that_hold
+
+    for state in states_that_hold(folder.stacks):
+        phase, _, _ = state.parent.name.partition("-")
+        raise ConfigError(
+            f"{folder.name} is not on record, and {state} has its resources all the same",
+            hint=f"Run `qinfra deploy --phase {phase} --name {folder.name} --skip-rollout` to put "
+            "it on record again, and destroy it then.",
+        )
 
 
 def _confirmed(name: str) -> bool:

@@ -43,7 +43,7 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     when one is refused, and under --strict when one is unknown.
     """
     from provision.doctor import findings_of
-    from provision.planning import parse_values
+    from provision.fleet.planning import parse_values
     from provision.preflight import Subject, checks_of
     from provision.report.doctor import findings_document, render_findings, summary
 

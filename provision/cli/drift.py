@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provision.cli.cloud import costing_of, fleet_options, fleet_selected, tools_of
+from provision.cli.cloud import costing_of, fleet_options, fleet_selected, tools_of, typed
 from provision.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
@@ -37,11 +37,14 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
 
 
 def _drift(flags: dict[str, Any]) -> tuple[Drift, ...]:
-    from provision.fleet.drift import drift_of
+    from provision.fleet.drift import drift_of, drifts_at_rest
+    from provision.fleet.holding import stacks_held
     from provision.fleet.ordering import order_on_record
-    from provision.planning import write_stacks
+    from provision.fleet.planning import write_stacks
 
     folder, record = fleet_selected(flags)
     order = order_on_record(record, costing_of(flags))
     tools = tools_of(flags)
-    return drift_of(write_stacks(order, folder.create_stacks(), tools), tools)
+    with stacks_held(folder, command=typed()) as stacks:
+        found = drift_of(write_stacks(order, stacks, tools), tools)
+    return drifts_at_rest(found) if record.status == "stopped" else found

@@ -10,11 +10,14 @@ import click
 
 from infra.errors import PreflightError, RemoteError
 from provision.cli.cloud import (
+    FOUND,
+    SUPPOSED,
     apply_lines,
     asked_of,
     confirmed,
     costing_of,
     folder_of,
+    repeated,
     tools_of,
     typed,
 )
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     from infra.cost.standing import Standing
     from provision.fleet.making import Made
     from provision.fleet.order import Order
-    from provision.planning import PhasePlan
+    from provision.fleet.planning import PhasePlan
+    from provision.fleet.record import FleetRecord
     from provision.state import DeploymentFolder
 
 _PREFLIGHT_SECONDS = 30.0
@@ -46,8 +50,9 @@ def deploy_machines(flags: dict[str, Any], *, as_json: bool) -> None:
     phase = phase_named(flags["phase"])
     folder = folder_of(flags["name"] or phase.value, flags["home"], flags["config"])
     asked = asked_of(flags, folder.name, phase)
-    order = order_of(asked, costing_of(flags), load_fleet(folder))
-    made = bring_about(folder, order, flags)
+    record = load_fleet(folder)
+    order = order_of(asked, costing_of(flags), record)
+    made = bring_about(folder, order, flags, seen=record)
     if as_json:
         print_json(made_document(made))
     elif made.agreed:
@@ -56,37 +61,45 @@ def deploy_machines(flags: dict[str, Any], *, as_json: bool) -> None:
         notice("Nothing was changed.")
 
 
-def bring_about(folder: DeploymentFolder, order: Order, flags: dict[str, Any]) -> Made:
+def bring_about(
+    folder: DeploymentFolder, order: Order, flags: dict[str, Any], *, seen: FleetRecord | None
+) -> Made:
     """Check, plan, ask and apply an order.
 
     Args:
         folder: The deployment's files.
         order: What it shall be.
-        flags: `terraform`, `budget`, `saved`, `yes`.
+        flags: `terraform`, `budget`, `saved`, `yes`, and those of `FOUND` and `SUPPOSED`.
+        seen: The record that the order was made from.
 
     Raises:
         QinfraError: As `deploy_machines`.
     """
+    from provision.costing import check_budget
     from provision.fleet.clouds import cloud_for
     from provision.fleet.making import Crew, make
     from provision.fleet.record import load_fleet
 
+    check_budget(order.cost, flags["budget"])
     _preflight(order, folder.name, flags["budget"])
-    resume = f"qinfra deploy --phase {order.config.phase} --name {folder.name} --skip-rollout"
+    resume = (
+        f"qinfra deploy --phase {order.config.phase} --name {folder.name} --skip-rollout"
+        f"{repeated(flags, *SUPPOSED, *FOUND)}"
+    )
+    undo = f"qinfra destroy --name {folder.name}{repeated(flags, *FOUND)}"
     crew = Crew(
         tools=tools_of(flags),
         cloud=cloud_for(order.config, order.values),
         lines=apply_lines,
-        approve=partial(_approved, budget=flags["budget"], yes=flags["yes"], command=resume),
-        left=partial(_told, name=folder.name, resume=resume),
+        approve=partial(_approved, budget=flags["budget"], yes=flags["yes"]),
+        left=partial(_told, resume=resume, undo=undo),
         command=typed(),
     )
     try:
-        return make(folder, order, crew, saved=flags["saved"])
+        return make(folder, order, crew, seen=seen, saved=flags["saved"])
     except RemoteError as error:
         record = load_fleet(folder)
         if record and record.status == "applying":
-            undo = f"qinfra destroy --name {folder.name}"
             error.hint = f"Go on with `{resume}`, or back with `{undo}`."
         raise
 
@@ -120,18 +133,18 @@ def _preflight(order: Order, deployment: str, budget: Decimal | None) -> None:
             notice(f"unknown: {each.check} {each.region}".rstrip() + f": {each.detail}")
 
 
-def _approved(plan: PhasePlan, *, budget: Decimal | None, yes: bool, command: str) -> bool:
+def _approved(plan: PhasePlan, *, budget: Decimal | None, yes: bool) -> bool:
     from provision.costing import check_budget
     from provision.report.plan import render_plan
 
     notice(render_plan(plan, coloured=sys.stderr.isatty()))
     check_budget(plan, budget)
     cost = f"{plan.monthly_usd:,.2f} USD a month"
-    return confirmed(f"Apply it, at {cost} for {plan.deployment}?", yes=yes, command=command)
+    return confirmed(f"Apply it, at {cost} for {plan.deployment}?", yes=yes)
 
 
-def _told(standing: Standing | None, *, name: str, resume: str) -> None:
+def _told(standing: Standing | None, *, resume: str, undo: str) -> None:
     from provision.report.machines import render_standing
 
     notice(render_standing(standing))
-    notice(f"  to go on:  {resume}\n  to undo:   qinfra destroy --name {name}")
+    notice(f"  to go on:  {resume}\n  to undo:   {undo}")

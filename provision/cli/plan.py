@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provision.cli.cloud import (
+    FOUND,
+    ORDERED,
     asked_of,
     costing_of,
     folder_of,
     home_option,
     order_options,
+    repeated,
     tools_of,
+    typed,
 )
 from provision.cli.inputs import model_options
 from provision.cli.options import budget_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from provision.planning import PhasePlan
+    from provision.fleet.planning import PhasePlan
 
 _CHANGES = 2
 
 
 @click.command("plan")
 @click.option("--phase", required=True, help="demo, mvp, production or enterprise.")
-@click.option("--name", help="Deployment; the phase's name when not given.")
+@click.option("--name", envvar="QINFRA_NAME", help="Deployment; the phase's name when not given.")
 @order_options
 @home_option
 @click.option("--saved", is_flag=True, help="Show the last plan again, if it still holds.")
@@ -52,7 +56,10 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
         click.echo(render_plan(plan, coloured=sys.stdout.isatty()))
         if not plan.is_empty:
             name = "" if plan.deployment == plan.phase else f" --name {plan.deployment}"
-            click.echo(f"Next: qinfra deploy --phase {plan.phase}{name} --skip-rollout", err=True)
+            same = repeated(flags, *ORDERED, *FOUND)
+            click.echo(
+                f"Next: qinfra deploy --phase {plan.phase}{name} --skip-rollout{same}", err=True
+            )
     check_budget(plan, budget)
     if detailed and not plan.is_empty:
         ctx.exit(_CHANGES)
@@ -60,9 +67,10 @@ def command(ctx: click.Context, /, *, as_json: bool, **flags: Any) -> None:  # n
 
 def _planned(flags: dict[str, Any]) -> PhasePlan:
     from infra.declaration import phase_named
+    from provision.fleet.holding import stacks_held
     from provision.fleet.ordering import order_of
+    from provision.fleet.planning import plan_phase, saved_plan
     from provision.fleet.record import load_fleet
-    from provision.planning import plan_phase, saved_plan
 
     phase = phase_named(flags["phase"])
     folder = folder_of(flags["name"] or phase.value, flags["home"], flags["config"])
@@ -71,4 +79,5 @@ def _planned(flags: dict[str, Any]) -> PhasePlan:
     asked = asked_of(flags, folder.name, phase)
     order = order_of(asked, costing_of(flags), load_fleet(folder))
     tools = tools_of(flags)
-    return plan_phase(order, folder.create_stacks(), tools)
+    with stacks_held(folder, command=typed()) as stacks:
+        return plan_phase(order, stacks, tools)

@@ -33,11 +33,8 @@ def rest(flags: dict[str, Any], *, as_json: bool) -> None:
 
     folder, record = fleet_selected(flags)
     saving = saving_of(costing_of(flags).priced(record.config))
-    command = f"qinfra stop --name {folder.name}"
-    if not confirmed(
-        f"Stop the {len(record.machines)} machines of {folder.name}, and what they serve?",
-        yes=flags["yes"], command=command,
-    ):  # fmt: skip
+    question = f"Stop the {len(record.machines)} machines of {folder.name}, and what they serve?"
+    if not confirmed(question, yes=flags["yes"]):
         notice("Nothing was stopped.")
         return
     with _held(folder, record):
@@ -91,22 +88,21 @@ def show_machines(folder: DeploymentFolder, *, as_json: bool) -> int:
         )
         click.echo(render_machines(record, power))
     running = sum(state is Power.RUNNING for state in power.values())
-    if running == len(record.machines):
+    if running and running == len(record.machines):
         return 0
     return PartialFailure.exit_code if running else RemoteError.exit_code
 
 
 @contextmanager
 def _held(folder: DeploymentFolder, record: FleetRecord) -> Iterator[None]:
-    from provision.lock import locked
+    from provision.fleet.holding import held
 
     if record.status not in ("made", "stopped"):
         raise PreflightError(
             f"deployment {folder.name} is half made or half destroyed ({record.status})",
             hint="Run `qinfra deploy` or `qinfra destroy` to its end first.",
         )
-    now = datetime.now(UTC)
-    with locked(folder.lock_file, command=typed(), now=now):
+    with held(folder, command=typed(), seen=record):
         yield
         folder.record("power", datetime.now(UTC), command=typed())
 

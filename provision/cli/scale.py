@@ -32,13 +32,13 @@ def command(*, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - as its op
     the capacity model. Where a group follows load, the number is its new lower bound.
     """
     from provision.cli.making import bring_about
-    from provision.fleet.ordering import order_of
+    from provision.fleet.ordering import order_scaled
     from provision.report.machines import made_document, render_made
 
     folder, record = fleet_selected(flags)
-    order = order_of(_asked(record, flags), costing_of(flags), record)
+    order = order_scaled(_asked(record, flags), costing_of(flags), record)
     with terminable():
-        made = bring_about(folder, order, {**flags, "saved": False})
+        made = bring_about(folder, order, {**flags, "saved": False}, seen=record)
     if as_json:
         print_json(made_document(made))
     elif made.agreed:
@@ -64,7 +64,7 @@ def _asked(record: FleetRecord, flags: dict[str, Any]) -> Asked:
 
 
 def _only_region(record: FleetRecord, role: str) -> str:
-    regions = [group.region for group in record.config.groups if group.role == role]
+    regions = [group.region for group in record.config.shared.groups if group.role == role]
     if len(regions) > 1:
         raise ConfigError(
             f"{role} nodes stand in {', '.join(regions)}", hint="Say which one with --region."

@@ -56,7 +56,7 @@ def _orphans(flags: dict[str, Any]) -> tuple[Found, ...]:
 
     regions = _regions(flags)
     held = held_by_all(_stacks(flags), tools_of(flags))
-    notice(f"asking {flags['cloud']} in {len(regions)} regions for what carries our tag")
+    notice(f"asking {flags['cloud']} for what carries our tag in {', '.join(regions)}")
     found = orphans(cloud_named(flags["cloud"]).tagged(regions), held)
     wanted = flags["name"]
     return tuple(each for each in found if wanted in (None, each.deployment))

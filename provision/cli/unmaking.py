@@ -12,7 +12,7 @@ from provision.cli.options import notice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provision.planning import StackPlan
+    from provision.fleet.planning import StackPlan
     from provision.state import DeploymentFolder
 
 
@@ -44,6 +44,11 @@ def destroy_machines(folder: DeploymentFolder, flags: dict[str, Any]) -> bool:
     )
     done = unmake(folder, record, order, wreckers)
     again = f"Run `qinfra destroy --name {folder.name}` again, or see `qinfra sweep`."
+    for each in done.kept:
+        notice(
+            f"kept on purpose, and paid for: {each.id}; "
+            "its key is gone in 30 days, so copy it under another key or delete it"
+        )
     if done.unknown:
         raise PartialFailure(
             f"{folder.name}: destroyed, but unknown whether all is gone: {done.unknown}",
@@ -61,6 +66,4 @@ def _approved(plans: Sequence[StackPlan], *, name: str, yes: bool) -> bool:
 
     notice(render_losses(plans))
     count = sum(each.summary.resources for each in plans if each.summary)
-    return confirmed(
-        f"Destroy {count} resources of {name}?", yes=yes, command=f"qinfra destroy --name {name}"
-    )
+    return confirmed(f"Destroy {count} resources of {name}?", yes=yes)

@@ -54,16 +54,16 @@ class AwsFleet:
         another machine once the group has shrunk.
 
         Args:
-            groups: A group's name for each role.
+            groups: A group's name for each role, and for `ROLE-TENANT` where a tenant has its own.
             region: Where the groups are.
 
         Raises:
             RemoteError: A group is not there.
         """
-        role_of = {name: role for role, name in groups.items()}
+        nodes_of = {name: nodes for nodes, name in groups.items()}
         group_of = {
             str(member["InstanceId"]): name
-            for name, group in scaling_groups(self.clients, region, list(role_of)).items()
+            for name, group in scaling_groups(self.clients, region, list(nodes_of)).items()
             for member in group["Instances"]
             if is_member(member)
         }
@@ -76,7 +76,7 @@ class AwsFleet:
         with told(at("ec2:DescribeInstances", region)):
             alive.sort(key=lambda each: (each["LaunchTime"], each["InstanceId"]))
             return tuple(
-                _member(each, role_of[group], region, group, ends)
+                _member(each, nodes_of[group], region, group, ends)
                 for each in alive
                 for group in (group_of[each["InstanceId"]],)
             )
@@ -228,18 +228,20 @@ class AwsFleet:
 
 
 def _member(
-    instance: Mapping[str, Any], role: str, region: str, group: str, ends: Mapping[str, int]
+    instance: Mapping[str, Any], nodes: str, region: str, group: str, ends: Mapping[str, int]
 ) -> Machine:
     name = str(instance["InstanceId"])
     short = name[-_SHORT:]
+    role, _, tenant = nodes.partition("-")
     return Machine(
-        name=f"{role}-{short if ends[short] == 1 else name.removeprefix('i-')}",
+        name=f"{nodes}-{short if ends[short] == 1 else name.removeprefix('i-')}",
         role=role,
         region=region,
         id=name,
         private_ip=str(instance["PrivateIpAddress"]),
         public_ip=str(instance.get("PublicIpAddress", "")),
         group=group,
+        tenant=tenant,
     )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import RemoteError
 from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from provision.planning import Tools, Written
+    from infra.stacks.blocks import Stack
+    from provision.fleet.planning import Tools, Written
 
 _DRIFT_FILE = "drift.tfplan"
+_OF_REST = re.compile(r"instance_state|suspended_processes\b.*")
 _SECRET = "(secret)"  # noqa: S105 - said in place of one
+_MOVES = ("latest_restorable_time",)  # by itself, every few minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,9 @@ def drift_of(written: Sequence[Written], tools: Tools) -> tuple[Drift, ...]:
     return tuple(drift for each in written for drift in _stack(each, tools))
 
 
-def drifts(stack: str, document: Mapping[str, Any]) -> tuple[Drift, ...]:
+def drifts(
+    stack: str, document: Mapping[str, Any], left_alone: Mapping[str, Collection[str]]
+) -> tuple[Drift, ...]:
     """Return the drift that a refresh-only plan's document tells.
 
     A cloud's own notation is no drift: nothing, an empty text and an empty list are the same.
@@ -64,6 +70,7 @@ def drifts(stack: str, document: Mapping[str, Any]) -> tuple[Drift, ...]:
     Args:
         stack: Its name.
         document: Of `Terraform.show`.
+        left_alone: By address, the attributes that others may change, as a group's size by load.
 
     Raises:
         RemoteError: It is no such document.
@@ -74,7 +81,12 @@ def drifts(stack: str, document: Mapping[str, Any]) -> tuple[Drift, ...]:
                 stack=stack,
                 address=str(each["address"]),
                 gone="delete" in each["change"]["actions"],
-                fields=() if "delete" in each["change"]["actions"] else _fields(each["change"]),
+                fields=()
+                if "delete" in each["change"]["actions"]
+                else _fields(
+                    each["change"],
+                    (*_MOVES, *left_alone.get(each["address"].partition("[")[0], ())),
+                ),
             )
             for each in document.get("resource_drift", ())
             if each.get("mode", "managed") == "managed"
@@ -84,6 +96,15 @@ def drifts(stack: str, document: Mapping[str, Any]) -> tuple[Drift, ...]:
     return tuple(each for each in found if each.gone or each.fields)
 
 
+def drifts_at_rest(found: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Return the drift of a stopped fleet: without what stopping it has changed."""
+    awake = [
+        replace(each, fields=tuple(f for f in each.fields if not _OF_REST.fullmatch(f.path)))
+        for each in found
+    ]
+    return tuple(each for each in awake if each.gone or each.fields)
+
+
 def _stack(each: Written, tools: Tools) -> tuple[Drift, ...]:
     terraform = Terraform(each.folder, tools.binary, tools.environ, tools.on_event)
     tools.say(f"{each.stack.name}: asking the cloud")
@@ -91,16 +112,25 @@ def _stack(each: Written, tools: Tools) -> tuple[Drift, ...]:
     out = each.folder / _DRIFT_FILE
     try:
         terraform.plan(out, mode="refresh-only", variables=each.values)
-        return drifts(each.stack.name, terraform.show(out))
+        return drifts(each.stack.name, terraform.show(out), _left_alone(each.stack))
     finally:
         for file in (out, out.with_suffix(".json")):
             file.unlink(missing_ok=True)
 
 
-def _fields(change: Mapping[str, Any]) -> tuple[Field, ...]:
+def _left_alone(stack: Stack) -> dict[str, tuple[str, ...]]:
+    return {
+        block.address: tuple(block.meta["lifecycle"].get("ignore_changes", ()))
+        for block in stack.blocks
+        if "lifecycle" in block.meta
+    }
+
+
+def _fields(change: Mapping[str, Any], left_alone: Collection[str]) -> tuple[Field, ...]:
     """Name each attribute that differs once: AWS's `tags_all` repeats what `tags` says."""
     secret = (change.get("before_sensitive"), change.get("after_sensitive"))
     found = tuple(_differences("", change.get("before"), change.get("after"), secret))
+    found = tuple(each for each in found if re.split(r"[.\[]", each.path)[0] not in left_alone)
     named = {each.path for each in found}
     return tuple(
         each

@@ -8,13 +8,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from infra.cost.standing import standing
-from infra.errors import QinfraError
+from infra.errors import PreflightError, QinfraError
+from provision.fleet.holding import held, stacks_held
 from provision.fleet.pinning import told_host_keys
+from provision.fleet.planning import (
+    PLAN_FILE,
+    discard_plans,
+    plan_phase,
+    plan_stack,
+    saved_plan,
+    write_stacks,
+)
 from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.fleet.states import addresses, groups_of
-from provision.lock import locked
 from provision.machines import machines_of
-from provision.planning import PLAN_FILE, plan_phase, plan_stack, saved_plan, write_stacks
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -25,8 +32,8 @@ if TYPE_CHECKING:
     from infra.cost.standing import Standing
     from provision.clouds.cloud import Cloud
     from provision.fleet.order import Order
+    from provision.fleet.planning import PhasePlan, StackPlan, Tools, Written
     from provision.machines import Machine
-    from provision.planning import PhasePlan, StackPlan, Tools, Written
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
@@ -70,36 +77,47 @@ class Made:
     agreed: bool
 
 
-def make(folder: DeploymentFolder, order: Order, crew: Crew, *, saved: bool = False) -> Made:
+def make(
+    folder: DeploymentFolder,
+    order: Order,
+    crew: Crew,
+    *,
+    seen: FleetRecord | None,
+    saved: bool = False,
+) -> Made:
     """Bring a deployment to what was ordered.
 
     Args:
         folder: The deployment's files.
         order: What it shall be.
         crew: Who does it.
+        seen: The record that the order was made from.
         saved: Apply the plan that was saved last, if it still is what is ordered.
 
     Raises:
         ConfigError: A variable, the saved plan or a stack is wrong; nothing was changed.
-        PreflightError: Something is missing, or a state is locked; nothing was changed.
+        PreflightError: Something is missing, a state is locked, or another command works on the
+            deployment or has just changed it; nothing was changed.
         StalePlan: The saved plan does not hold any more; nothing was changed.
         RemoteError: An apply failed; `crew.left` was told what stands.
     """
     had_folder = folder.exists()
     folder.create()
-    try:
-        with locked(folder.lock_file, command=crew.command, now=datetime.now(UTC)):
-            return _Making(folder, order, crew).run(saved=saved)
-    finally:
-        if not had_folder and load_fleet(folder) is None:
-            folder.remove()  # refused before anything was made: no trace
+    with held(folder, command=crew.command, seen=seen):
+        try:
+            with stacks_held(folder, command=crew.command) as stacks:
+                return _Making(folder, stacks, order, crew).run(saved=saved)
+        finally:
+            if not had_folder and not folder.fleet_file.exists():
+                folder.remove()  # refused before anything was made: no trace
 
 
 class _Making:
     """One deploy under its lock."""
 
-    def __init__(self, folder: DeploymentFolder, order: Order, crew: Crew) -> None:
+    def __init__(self, folder: DeploymentFolder, stacks: Path, order: Order, crew: Crew) -> None:
         self._folder = folder
+        self._stacks = stacks
         self._order = order
         self._crew = crew
 
@@ -107,16 +125,24 @@ class _Making:
         plan = self._plan(saved=saved)
         record = load_fleet(self._folder)
         if plan.is_empty and record and record.status in ("made", "stopped"):
-            record = self._looked(record, plan.stacks)
+            discard_plans(each.folder for each in plan.stacks)
+            record = self._looked(self._as_ordered(record), plan.stacks)
             return Made(record=record, plan=plan, agreed=True)
+        if record and record.status == "stopped":
+            raise PreflightError(
+                f"the machines of {self._folder.name} are stopped, and this would change them",
+                hint=f"Run `qinfra start --name {self._folder.name}` first.",
+            )
         if not self._crew.approve(plan):
             return Made(record=record, plan=plan, agreed=False)
-        record = self._begun(record)
+        return self._made(plan, self._begun(record))
+
+    def _made(self, plan: PhasePlan, record: FleetRecord) -> Made:
         with self._told_when_left(plan):
             for each in plan.stacks:
                 if each.summary is not None:
                     self._apply(each, plan.catalogue)
-            written = write_stacks(self._order, self._folder.stacks, self._crew.tools)
+            written = write_stacks(self._order, self._stacks, self._crew.tools)
             agreed = self._apply_waiting(plan, written)
             if agreed:
                 for one in written:
@@ -128,12 +154,22 @@ class _Making:
         return Made(record=record, plan=plan, agreed=True)
 
     def _plan(self, *, saved: bool) -> PhasePlan:
-        stacks = self._folder.create_stacks()
         if saved:
             from provision.fleet.order import catalogue_of
 
-            return saved_plan(stacks, catalogue=catalogue_of(self._order))
-        return plan_phase(self._order, stacks, self._crew.tools)
+            return saved_plan(self._stacks, catalogue=catalogue_of(self._order))
+        return plan_phase(self._order, self._stacks, self._crew.tools)
+
+    def _as_ordered(self, record: FleetRecord) -> FleetRecord:
+        """Return the record of what stands already, which may be asked for in another way now."""
+        order = self._order
+        return replace(
+            record,
+            config=order.config,
+            applied=order.config,
+            resizes=order.resizes,
+            values=order.values,
+        )
 
     def _begun(self, record: FleetRecord | None) -> FleetRecord:
         """Put on record what is about to be made, before any of it is."""
@@ -156,7 +192,7 @@ class _Making:
     def _apply(self, each: StackPlan, catalogue: str) -> None:
         if each.summary is None or (each.summary.is_empty and not each.summary.outputs):
             return
-        self._crew.tools.say(f"{each.name}: applying {each.summary.resources} changes")
+        self._crew.tools.say(f"{each.name}: applying, changes: {each.summary.resources}")
         plan = verified(each.plan, each.folder, catalogue=catalogue)
         self._terraform(each.folder, self._crew.lines(each.summary)).apply(plan)
         each.plan.unlink(missing_ok=True)  # it holds secrets in clear, and is of no use any more
@@ -224,6 +260,7 @@ class _Making:
         try:
             yield
         except BaseException:
+            discard_plans(each.folder for each in plan.stacks)
             self._crew.left(self._standing(plan))
             self._step("left half made")
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from decimal import Decimal  # noqa: TC003 - read at run time, with a saved plan
 from typing import TYPE_CHECKING
@@ -112,12 +113,17 @@ def notes_of(order: Order) -> tuple[str, ...]:
         for each in figures[:1]
         if not each.low_usd <= compute <= each.high_usd
     ]
-    return (*resizes, *guide)
+    reserved = [
+        "reserved hours are how the price is reckoned: qinfra buys no reservation, and what is not "
+        "reserved is billed on demand"
+    ] * order.config.purchase.is_reserved
+    return (*resizes, *reserved, *guide)
 
 
 def catalogue_of(order: Order) -> str:
     """Return a digest that changes with what is asked for, and with the prices it is judged by."""
-    judged = f"{order.config.to_json()}\n{order.cost.to_json()}"
+    values = json.dumps(dict(order.values), sort_keys=True)
+    judged = f"{order.config.to_json()}\n{order.cost.to_json()}\n{values}"
     return hashlib.sha256(judged.encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError
@@ -59,10 +59,38 @@ def order_of(asked: Asked, costing: Costing, record: FleetRecord | None) -> Orde
     return Order(
         config=config,
         cost=costing.priced(config),
-        values={**(record.values if record else {}), **asked.values},
+        values={**_kept_values(record, config), **asked.values},
         resizes=resizes,
         before=before,
         before_cost=costing.priced(before) if before else None,
+    )
+
+
+def order_scaled(asked: Asked, costing: Costing, record: FleetRecord) -> Order:
+    """Return the order on record with other numbers of the roles that are asked for, and no more.
+
+    What the model would say today of other roles is not asked: a scale touches no other node.
+
+    Raises:
+        ConfigError: A resize is of no role or region of the deployment.
+    """
+    model = {
+        (group.role, group.region): group
+        for group in _declared(asked, costing, record).shared.groups
+        if (group.role, group.region) in asked.unsized
+    }
+    back = [Resize(role=role, region=region, count=g.count) for (role, region), g in model.items()]
+    config = resized(record.config, (*asked.resizes, *back))
+    groups = tuple(
+        model.get((group.role, group.region), group) if not group.tenant else group
+        for group in config.groups
+    )
+    config = replace(config, groups=groups)
+    return replace(
+        order_on_record(record, costing),
+        config=config,
+        cost=costing.priced(config),
+        resizes=_resizes(asked, record),
     )
 
 
@@ -71,6 +99,9 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
     if record:
         purchase = purchase or record.config.purchase.value
         regions = regions or record.config.regions
+        if costing.inputs.tenants is None:  # no settings: nothing was said
+            kept = replace(costing.inputs, tenants=record.config.tenants)
+            costing = replace(costing, inputs=kept)
     config = costing.declared(asked.phase, purchase, regions)
     if record and (gone := [each for each in record.config.regions if each not in config.regions]):
         raise ConfigError(
@@ -79,6 +110,20 @@ def _declared(asked: Asked, costing: Costing, record: FleetRecord | None) -> Pha
             hint="Run `qinfra destroy` first, or name all of its regions.",
         )
     return config
+
+
+def _kept_values(record: FleetRecord | None, config: PhaseConfig) -> dict[str, Value]:
+    """Return the variables on record, without those of domains that no tenant has any more."""
+    if record is None:
+        return {}
+    named = {each.name for each in config.tenants if each.domain}
+    gone = {
+        variable
+        for each in record.config.tenants
+        if each.name not in named
+        for variable in (each.certificate_variable, each.zone_variable)
+    }
+    return {name: value for name, value in record.values.items() if name not in gone}
 
 
 def _resizes(asked: Asked, record: FleetRecord | None) -> tuple[Resize, ...]:

@@ -66,7 +66,13 @@ def load_fleet(folder: DeploymentFolder) -> FleetRecord | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
-    record = from_json(FleetRecord, text, source=str(file))
+    try:
+        record = from_json(FleetRecord, text, source=str(file))
+    except ConfigError as error:
+        error.hint = error.hint or (
+            f"Put a copy of it back; what stands is in the states under {folder.stacks}."
+        )
+        raise
     if record.schema_version != SCHEMA_VERSION:
         raise ConfigError(
             f"{file}: schema version {record.schema_version} is not {SCHEMA_VERSION}",

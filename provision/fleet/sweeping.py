@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provision.planning import Tools
+    from provision.fleet.planning import Tools
 
 _WORKING_FOLDER = ".terraform"
 

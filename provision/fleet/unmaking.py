@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from infra.errors import PreflightError, RemoteError
+from provision.fleet.holding import held, stacks_held
+from provision.fleet.planning import PLAN_FILE, StackPlan, discard_plans, plan_stack, write_stacks
 from provision.fleet.record import save_fleet
 from provision.fleet.states import addresses
-from provision.lock import locked
-from provision.planning import PLAN_FILE, StackPlan, plan_stack, write_stacks
+from provision.sweep import is_last_copy
 from provision.terraform.plan import verified
 from provision.terraform.run import Terraform
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from provision.clouds.cloud import Cloud, Found
     from provision.fleet.order import Order
+    from provision.fleet.planning import Tools, Written
     from provision.fleet.record import FleetRecord
-    from provision.planning import Tools, Written
     from provision.state import DeploymentFolder
     from provision.terraform.events import Event
     from provision.terraform.plan import PlanSummary
@@ -60,11 +61,13 @@ class Unmade:
     Attributes:
         agreed: Whether the person agreed; if not, nothing was destroyed.
         left: What the cloud still has with the deployment's tag.
+        kept: Of that tag, what is left behind on purpose; see `is_last_copy`.
         unknown: Why nobody knows what is left; empty when it is known.
     """
 
     agreed: bool
     left: tuple[Found, ...] = ()
+    kept: tuple[Found, ...] = ()
     unknown: str = ""
 
 
@@ -82,11 +85,16 @@ def unmake(
         wreckers: Who does it.
 
     Raises:
-        PreflightError: A state is locked, or another command holds the deployment.
+        PreflightError: A state is locked, or another command works on the deployment or has just
+            changed it.
         RemoteError: Some of it could not be destroyed; the same command goes on.
     """
-    with locked(folder.lock_file, command=wreckers.command, now=datetime.now(UTC)):
-        return _Unmaking(folder, record, wreckers).run(order)
+    command = wreckers.command
+    with (
+        held(folder, command=command, seen=record),
+        stacks_held(folder, command=command) as stacks,
+    ):
+        return _Unmaking(folder, record, wreckers).run(order, stacks)
 
 
 class _Unmaking:
@@ -97,8 +105,14 @@ class _Unmaking:
         self._record = record
         self._wreckers = wreckers
 
-    def run(self, order: Order) -> Unmade:
-        written = write_stacks(order, self._folder.create_stacks(), self._wreckers.tools)
+    def run(self, order: Order, stacks: Path) -> Unmade:
+        written = write_stacks(order, stacks, self._wreckers.tools)
+        try:
+            return self._unmade(written)
+        finally:
+            discard_plans(each.folder for each in written)
+
+    def _unmade(self, written: Sequence[Written]) -> Unmade:
         # What stands above the regions was made last, and goes first.
         doomed = [(each, self._planned(each)) for each in reversed(written)]
         if not self._wreckers.approve([plan for _, plan in doomed]):
@@ -124,7 +138,7 @@ class _Unmaking:
             plan = self._planned(each)
         if plan.summary is None:
             return
-        self._wreckers.tools.say(f"{plan.name}: destroying {plan.summary.resources} resources")
+        self._wreckers.tools.say(f"{plan.name}: destroying, resources: {plan.summary.resources}")
         self._apply(plan.folder, plan.summary)
         self._folder.record("destroyed", datetime.now(UTC), stack=plan.name)
 
@@ -176,9 +190,11 @@ class _Unmaking:
                 found = self._wreckers.cloud.tagged(self._record.config.regions)
             except (PreflightError, RemoteError) as error:
                 return Unmade(agreed=True, unknown=str(error))
-            left = tuple(each for each in found if each.deployment == self._folder.name)
+            ours = [each for each in found if each.deployment == self._folder.name]
+            kept = tuple(each for each in ours if is_last_copy(each))
+            left = tuple(each for each in ours if each not in kept)
             remaining = ends_at - time.monotonic()
             if not left or remaining <= 0:
-                return Unmade(agreed=True, left=left)
+                return Unmade(agreed=True, left=left, kept=kept)
             say(f"waiting until {len(left)} tagged things are gone, {remaining:.0f} s at most")
             time.sleep(min(_PAUSE_SECONDS, remaining))

@@ -169,7 +169,7 @@ def _detail(each: PhaseCapacity) -> str:
         ("ROLE", "REGION", "NODES", "SCALES", "MACHINE", "DISK"),
         [
             (
-                group.role,
+                group.name,
                 group.region,
                 str(group.count),
                 f"{group.minimum}-{group.maximum}" if group.scales else "-",

@@ -83,7 +83,7 @@ def render_standing(standing: Standing | None) -> str:
     if standing is None:
         return "unknown what stands: the states could not be read"
     unpriced = (
-        f", without {standing.unpriced} kinds that have no price" if standing.unpriced else ""
+        f", without kinds that have no price: {standing.unpriced}" if standing.unpriced else ""
     )
     return (
         f"{standing.resources} resources stand, {standing.machines} machines among them; "
@@ -112,7 +112,10 @@ def render_saving(saving: Saving) -> str:
     """Return what stopping saves, and what is paid on."""
     goes_on = f"{saving.goes_on_usd:,.2f} USD an hour goes on, traffic as assumed"
     if saving.reserved:
-        return f"saves nothing: reserved hours are paid whether they run or not; {goes_on}"
+        return (
+            "saves nothing as far as the hours are reserved: these are paid, running or not; "
+            f"{goes_on}"
+        )
     unpriced = f", without {saving.unpriced} unpriced lines" if saving.unpriced else ""
     return (
         f"saves {saving.hourly_usd:,.2f} USD an hour{unpriced}; {goes_on}\n"

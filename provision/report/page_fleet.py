@@ -87,12 +87,13 @@ def fleet_part(config: PhaseConfig, w: Mapping[str, str], language: Language) ->
 
 def _role(group: NodeGroup, w: Mapping[str, str], language: Language) -> _Role:
     scales = f" · {w['scales'].format(group.minimum, group.maximum)}" if group.scales else ""
+    of_tenant = f" · {group.tenant}" if group.tenant else ""
     return _Role(
         key=group.role,
         name=role_name(group.role, language),
         count=group.count,
         boxes=min(group.count, _MOST_BOXES),
-        detail=f"{group.machine}{scales}",
+        detail=f"{group.machine}{scales}{of_tenant}",
         flow=group.role in ("orchestrator", "embedding"),
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
-    from provision.planning import PhasePlan, StackPlan
+    from provision.fleet.planning import PhasePlan, StackPlan
     from provision.rollout.batches import Batch
 
 SCHEMA_VERSION = 2

@@ -22,9 +22,11 @@ def cost_item(item: str, language: Language) -> str:
     if item in _ITEMS:
         return _ITEMS[item]
     head, _, tail = item.partition(", ")
-    role, _, kind = head.rpartition(" ")
+    what, _, tenant = head.partition(" of ")
+    role, _, kind = what.rpartition(" ")
+    tail = _TAILS.get(tail, tail)
     if kind in _ROLE_KINDS and role in _ROLES:
-        name = f"{_ROLES[role]}{_ROLE_KINDS[kind]}"
+        name = f"{_ROLES[role]}{_ROLE_KINDS[kind]}" + (f"（{tenant}）" if tenant else "")
     else:
         name = _ITEMS.get(head, head)
     return f"{name}，{tail}" if tail else name
@@ -73,6 +75,7 @@ _ROLES = {
     "monitoring": "監控節點",
     "cache": "快取節點",
 }
+_TAILS = {"on dedicated hardware": "專用硬體"}
 _ROLE_KINDS = {"nodes": "", "disks": "磁碟"}
 _ITEMS = {
     "cache nodes": "快取節點",
@@ -90,6 +93,9 @@ _ITEMS = {
     "PostgreSQL, two zones": "PostgreSQL（兩區）",
     "PostgreSQL storage, two zones": "PostgreSQL 儲存（兩區）",
     "PostgreSQL backups": "PostgreSQL 備份",
+    "PostgreSQL backups to another region": "PostgreSQL 備份傳至其他區域",
+    "PostgreSQL backups of another region": "其他區域的 PostgreSQL 備份",
+    "artifacts to other regions": "成品複製至其他區域",
     "password of PostgreSQL": "PostgreSQL 密碼保管",
     "alarms": "警示",
     "between zones, both ways": "跨可用區（雙向）",
@@ -101,6 +107,7 @@ _ITEMS = {
     "CDN, HTTPS requests": "CDN HTTPS 請求",
     "DNS zone and health checks": "DNS 區域與健康檢查",
     "support plan": "支援方案",
+    "region with dedicated hardware": "使用專用硬體的區域",
 }
 _UNITS = {
     "hour": "小時",

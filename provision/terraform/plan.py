@@ -199,7 +199,7 @@ def _word(name: str, before: str | None, now: str | None) -> str:
     return {
         "plan": "the plan's own file was changed",
         "stack": "the stack was written anew with another content",
-        "catalogue": "the prices have changed",
+        "catalogue": "what is asked for, or a price, has changed",
     }[name]
 
 

@@ -101,7 +101,7 @@ def test_a_taken_port_is_refused_before_anything_is_made(operator, tiny):
 BAD = {
     "phase": (("deploy", "--phase", "demoo"), 2, "demo"),
     "target": (("deploy", "--phase", "demo", "--target", "lokal"), 2, "local"),
-    "later target": (("deploy", "--phase", "mvp", "--target", "aws"), 2, "not in this version"),
+    "later target": (("deploy", "--phase", "mvp", "--target", "hosts"), 2, "not in this version"),
     "split": (("deploy", "--phase", "demo", "--split", "16"), 2, "1 to 15"),
     "split text": (("deploy", "--phase", "demo", "--split", "x"), 2, "not a layer"),
     "model": (("deploy", "--phase", "demo", "--model", "/nowhere"), 2, "/nowhere"),

@@ -47,7 +47,9 @@ def test_the_example_shows_the_defaults() -> None:
 
 
 def test_the_example_documents_every_key() -> None:
-    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(
+        r"^# (?=\w+ = |\[\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     tables = tomllib.loads(text)
     assert set(tables) == set(Settings.model_fields)
     assert set(tables["assumptions"]) == {item.name for item in fields(Assumptions)}
@@ -58,7 +60,9 @@ def test_the_example_documents_every_key() -> None:
 
 
 def test_the_examples_optional_keys_load_too(written) -> None:
-    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(
+        r"^# (?=\w+ = |\[\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     settings = load_settings(written(text.replace('backend = "local"', 'backend = "s3"')))
     assert settings.state.place == S3Backend(bucket="example-states", region="us-east-1")
     assert settings.model.context_tokens == 512

@@ -61,6 +61,10 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("layers = 4", "layers = 0", "model.layers"),
         ("[node]", "[node", "not TOML"),
         ("[[orchestrators]]", "[[peers]]", "peers"),
+        ("[node]", '[cloud]\nnotices = "azure"\n[node]', "cloud.notices"),
+        ("[node]", '[cloud]\nmetadata_url = "file:///x"\n[node]', "cloud.metadata_url"),
+        ("[node]", '[cloud]\nmetrics = "cloudwatch"\n[node]', "need a region"),
+        ("[node]", '[cloud]\nmetrics = "cloudwatch"\nregion = "r"\n[node]', "orchestrators"),
     ],
 )
 def test_the_first_wrong_key_is_named_in_one_line(before, after, named, tmp_path):

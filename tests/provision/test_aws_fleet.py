@@ -114,6 +114,9 @@ def test_members_are_the_groups_machines_named_after_their_ids(fleet: AwsFleet) 
         InstanceId=first.id, ShouldDecrementDesiredCapacity=True
     )
     assert fleet.members({"embedding": GROUP}, EAST) == (second,)
+    (owned,) = fleet.members({"embedding-big-bank": GROUP}, EAST)
+    assert (owned.role, owned.tenant) == ("embedding", "big-bank")
+    assert owned.name == f"embedding-big-bank-{second.id[-8:]}"
 
 
 def test_a_group_that_is_not_there_is_said_to_be_missing(fleet: AwsFleet) -> None:

@@ -75,6 +75,20 @@ def test_synth_tells_scripts_where_what_is(run: Run) -> None:
     assert Path(stack["file"]).is_file()
 
 
+def test_tenants_of_the_settings_are_written_for_the_enterprise_alone(
+    run: Run, tmp_path: Path
+) -> None:
+    settings = tmp_path / "tenants.toml"
+    settings.write_text('[[tenants]]\nname = "acme"\npipelines = 1\n')
+    asked = ("--config", str(settings), "--out", "o", "--json")
+    document = json.loads(run("synth", "--phase", "enterprise", *asked).output)
+    resources = [each for stack in document["stacks"] for each in stack["resources"]]
+    assert resources.count("aws_instance.embedding_acme_1") == 1
+    refused = run("synth", "--phase", "mvp", *asked)
+    assert refused.exit_code == 2
+    assert "phase mvp has no tenants, and acme is one" in refused.stderr
+
+
 def test_a_plan_says_what_is_made_and_what_it_costs(plan: Run, tmp_path: Path) -> None:
     result = plan("--phase", "mvp", "--name", "mine", *PINNED, "--detailed-exitcode", "--json")
     assert result.exit_code == 2, result.stderr
@@ -96,7 +110,7 @@ def test_a_plan_fits_one_screen(plan: Run) -> None:
     result = plan("--phase", "mvp", *PINNED)
     lines = result.stdout.splitlines()
     assert len(lines) <= 24
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 140
     assert "a month     1,540.67 USD, bought reserved-1y-no" in lines
     assert "quota       us-east-1: 24 vCPU of L-DB2E81BA, +24" in lines
     assert (

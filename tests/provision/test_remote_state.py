@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.backend import LOCAL, Backend, GcsBackend, S3Backend, States
-from provision.planning import Tools, is_applied
+from provision.fleet.planning import Tools, is_applied
 from provision.terraform.binary import find_binary
 from provision.terraform.errors import InitFailed, StalePlan, StateLocked
 from tests.provision.buckets import cloud_storage, simulated_aws

@@ -76,7 +76,8 @@ class Operator:
             [*_QINFRA, *arguments], cwd=self.folder, env=self.environment,
             capture_output=True, text=True, timeout=_SECONDS,
         )  # fmt: skip
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stderr}"
+        told = f"{arguments}: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr}"
+        assert done.returncode == code, told
         return done
 
     def asks(self, *arguments: str, code: int = 0) -> Any:

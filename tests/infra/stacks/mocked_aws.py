@@ -42,8 +42,13 @@ MOCKED = {
 }
 
 
-def mocked_aws(zones: Sequence[str]) -> str:
-    """Return the beginning of a .tftest.hcl file: an AWS whose region rents in these zones."""
+def mocked_aws(zones: Sequence[str], aliases: Sequence[str] = ()) -> str:
+    """Return the beginning of a .tftest.hcl file: an AWS whose region rents in these zones.
+
+    Args:
+        zones: By their ids.
+        aliases: Of further providers of the stack.
+    """
     data = {
         "aws_caller_identity": {"account_id": "123456789012"},
         "aws_ec2_instance_type_offerings": {"locations": list(zones)},
@@ -51,7 +56,8 @@ def mocked_aws(zones: Sequence[str]) -> str:
     }
     mocks = [_mock("data", kind, values) for kind, values in data.items()]
     mocks += [_mock("resource", kind, values) for kind, values in MOCKED.items()]
-    return 'mock_provider "aws" {\n' + "".join(mocks) + "}\n"
+    names = ["", *(f'  alias = "{alias}"\n' for alias in aliases)]
+    return "".join(f'mock_provider "aws" {{\n{name}{"".join(mocks)}}}\n' for name in names)
 
 
 def run(name: str, command: str, *lines: str) -> str:

@@ -15,7 +15,7 @@ from infra.phases import phase_config
 from infra.stacks.aws import aws_stacks, region_stack
 from infra.stacks.aws_budget import budget
 from infra.stacks.aws_nodes import nodes
-from infra.stacks.blocks import Stack, data, resource
+from infra.stacks.blocks import Block, Stack, data, resource
 from infra.stacks.site import Part, Site
 from infra.units import HOURS_PER_MONTH
 
@@ -39,6 +39,8 @@ CHARGED = {
     "aws_cloudwatch_metric_alarm": "cloudwatch:alarm",
     "aws_cloudfront_distribution": "cloudfront:https",
     "aws_route53_health_check": "route53:zone",
+    "aws_db_instance_automated_backups_replication": "rds:backup",
+    "aws_s3_bucket_replication_configuration": "inter-region",
 }
 FREE = {
     "aws_acm_certificate",
@@ -92,6 +94,13 @@ def config_of(phase: Phase) -> PhaseConfig:
     return phase_config(phase, GUIDE_NETWORK, Assumptions())
 
 
+def works_in(stack: Stack, block: Block) -> str:
+    """Return the region of the provider that makes a block."""
+    providers = {each.address: each for each in stack.others}
+    provider = providers.get(block.meta.get("provider", ""), stack.provider)
+    return str(provider.arguments["region"])
+
+
 def own_stack(config: PhaseConfig, region: str) -> Stack:
     """Return a region's ground and nodes alone; those beside them have tests of their own."""
     return region_stack(config, region, (nodes, budget))
@@ -106,7 +115,8 @@ def test_all_that_is_charged_for_has_a_line_in_the_bill(phase: Phase) -> None:
         region = stack.name.removeprefix(f"{phase}-")
         for block in stack.blocks:
             if block.mode == "resource" and block.kind not in FREE:
-                assert (region, CHARGED[block.kind]) in priced, block.address
+                places = {region, works_in(stack, block)}
+                assert priced & {(place, CHARGED[block.kind]) for place in places}, block.address
 
 
 @pytest.mark.parametrize("phase", PHASES)

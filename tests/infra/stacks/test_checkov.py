@@ -11,20 +11,27 @@ from typing import Any
 import boto3
 import pytest
 
+from infra.backend import STATE_FILE
+from infra.capacity.assumptions import Assumptions
+from infra.capacity.network import GUIDE_NETWORK
 from infra.declaration import Phase
+from infra.phases import PhaseWishes, phase_config
 from infra.stacks.aws import aws_stacks
 from infra.stacks.blocks import Stack
-from infra.stacks.cdk import STATE_FILE
+from infra.tenants import Tenant
 from tests.infra.stacks import checkov
 from tests.infra.stacks.checkov import Failed, Reason
 from tests.infra.stacks.ground import config_of
+from tests.infra.stacks.mocked_aws import MOCKED
 from tests.infra.stacks.simulated_aws import simulated_aws
 from tests.infra.stacks.terraforming import Terraform, terraform
 
 REASONS = Path(__file__).with_name("checkov_reasons.toml")
 REGIONS = config_of(Phase.ENTERPRISE).regions
 VALUES = {"domain": "llm.example.org", "zone_id": "Z123", "alarm_email": "a@example.org",
-          "ami_id": "ami-0123456789abcdef0", "budget_usd": 9000}  # fmt: skip
+          "ami_id": "ami-0123456789abcdef0", "budget_usd": 9000,
+          "zone_id_acme": "Z456"}  # fmt: skip
+TENANT = Tenant(name="acme", domain="llm.acme.example", dedicated=True, pipelines=3)
 SPOILED = "production-spoiled"
 # The plan's resource, the argument and its bad value, and the rule that has to notice.
 PLANTED = {
@@ -40,9 +47,9 @@ pytestmark = pytest.mark.timeout(480)  # the first run installs
 def plans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     """Plan one region of each phase and what stands above regions, as JSON."""
     folder = tmp_path_factory.mktemp("checkov")
-    mvp, production, enterprise = (
-        aws_stacks(config_of(phase)) for phase in (Phase.MVP, Phase.PRODUCTION, Phase.ENTERPRISE)
-    )
+    mvp, production = (aws_stacks(config_of(phase)) for phase in (Phase.MVP, Phase.PRODUCTION))
+    wishes = PhaseWishes(tenants=(TENANT,))
+    enterprise = aws_stacks(phase_config(Phase.ENTERPRISE, GUIDE_NETWORK, Assumptions(), wishes))
     stacks = (mvp[0], production[0], enterprise[0], enterprise[-1])
     with simulated_aws() as environment:
         _addresses_of_checks(environment)
@@ -70,8 +77,10 @@ def _applied(place: Path) -> None:
     """Leave the state of a region whose balancer stands."""
     outputs = {
         name: {"value": name, "type": "string"}
-        for name in ("balancer_dns_name", "balancer_zone_id")
+        for name in ("balancer_dns_name", "balancer_zone_id", "bucket")
     }
+    for name, kind in (("key", "aws_kms_key"), ("database_arn", "aws_db_instance")):
+        outputs[name] = {"value": str(MOCKED[kind]["arn"]), "type": "string"}
     state = {"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "0a",
              "outputs": outputs, "resources": []}  # fmt: skip
     place.mkdir(exist_ok=True)

@@ -16,18 +16,20 @@ import httpx
 import psutil
 import pytest
 
-from node_agent import tls
+from node_agent import config, tls
 from node_agent.errors import AgentError
+from node_agent.orchestrator.serve import Orchestrator
 from provision.probe import operator_context
+from tests.node_agent.metadata_server import ACTION, metadata_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROOT = Path(tls.__file__).parents[1]
 
 
-def toml_of(config) -> str:
+def toml_of(settings) -> str:
     """Write the configuration as agent.toml."""
-    tables = config.model_dump(mode="json", exclude_none=True, exclude={"orchestrators"})
+    tables = settings.model_dump(mode="json", exclude_none=True, exclude={"orchestrators"})
     lines = []
     for table, values in tables.items():
         lines.append(f"[{table}]")
@@ -62,10 +64,28 @@ async def wait_for(client, path, status):
             await asyncio.sleep(0.05)
 
 
-async def test_sigterm_lets_the_running_request_end_and_refuses_new_ones(
-    prepare_lab, tmp_path, until, api_key
+@pytest.fixture
+def imds():
+    with metadata_server("aws") as server:
+        yield server
+
+
+def sigterm(process, _):
+    process.send_signal(signal.SIGTERM)
+
+
+def spot_notice(_, imds):
+    """Two minutes by a clock that is far off: they count from when they are heard of."""
+    imds.pages[ACTION] = '{"action": "stop", "time": "2099-01-01T00:00:00Z"}'
+
+
+@pytest.mark.parametrize("end", [sigterm, spot_notice])
+async def test_a_signal_or_notice_lets_the_running_request_end_and_refuses_new_ones(
+    prepare_lab, tmp_path, until, api_key, imds, end
 ):
     lab = prepare_lab()
+    cloud = config.Cloud(notices="aws", metadata_url=imds.url, ask_seconds=0.05)
+    lab.config = lab.config.model_copy(update={"cloud": cloud})
     async with orchestrator_process(lab, tmp_path) as process, lab.client() as client:
         await wait_for(client, "/livez", 200)
         worker = await lab.prepare("worker-1", (0, 16))
@@ -77,7 +97,7 @@ async def test_sigterm_lets_the_running_request_end_and_refuses_new_ones(
         question = lab.question(messages=[{"role": "user", "content": "my secret question"}])
         running = asyncio.create_task(client.post("/v1/chat/completions", json=question))
         await until(lambda: worker.assignments)
-        process.send_signal(signal.SIGTERM)
+        end(process, imds)
         await wait_for(client, "/readyz", 503)
         refused = await client.post("/v1/chat/completions", json=question)
         assert refused.status_code == 503
@@ -113,6 +133,27 @@ async def test_requests_that_outlive_the_drain_are_told_so(prepare_lab, until):
     await until(lambda: first.cancels and last.cancels)
 
 
+async def test_a_notice_shortens_a_drain_that_is_under_way(prepare_lab, until, imds):
+    lab = prepare_lab(timing={"drain_seconds": 600})
+    cloud = config.Cloud(notices="aws", metadata_url=imds.url, ask_seconds=0.05)
+    lab.config = lab.config.model_copy(update={"cloud": cloud})
+    lab.orchestrator = Orchestrator(lab.config)
+    await lab.start()
+    worker = await lab.stage("worker-1", (0, 16))
+    worker.gate.clear()
+    async with lab.client() as client:
+        asked = asyncio.create_task(client.post("/v1/chat/completions", json=lab.question()))
+        await until(lambda: worker.assignments)
+        signalled = asyncio.Event()
+        signalled.set()
+        await lab.orchestrator.serve_until(signalled)
+        draining = asyncio.create_task(lab.orchestrator.drain())
+        await until(lambda: lab.orchestrator.dispatcher.room.closed)
+        imds.pages[ACTION] = '{"action": "terminate", "time": "2020-01-01T00:00:00Z"}'
+        await draining
+        assert (await asked).json()["error"]["code"] == "draining"
+
+
 @pytest.mark.parametrize("which", ["gateway", "grpc", "status"])
 async def test_a_port_that_is_taken_is_named(prepare_lab, which):
     lab = prepare_lab()
@@ -138,6 +179,8 @@ async def test_the_status_listener_follows_the_pipelines(lab):
         status = (await client.get("/status")).json()
     assert (status["name"], status["role"]) == ("orchestrator-1", "orchestrator")
     assert (status["pipelines"], status["active"], status["pid"]) == (1, 0, os.getpid())
+    cloud = (status["queue_depth_per_slot"], status["metrics"], status["interruption"])
+    assert cloud == (0, "none", None)
 
 
 async def test_the_cluster_view_shows_nodes_and_pipelines(lab):

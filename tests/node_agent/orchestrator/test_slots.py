@@ -5,7 +5,13 @@ import pytest
 from node_agent.config import Role
 from node_agent.orchestrator.pipelines import Pipeline
 from node_agent.orchestrator.registry import Announcement
-from node_agent.orchestrator.slots import choose, free_slots, retry_after_seconds, total_slots
+from node_agent.orchestrator.slots import (
+    choose,
+    free_slots,
+    queue_depth_per_slot,
+    retry_after_seconds,
+    total_slots,
+)
 
 
 def node(name: str, slots: int = 2, layers: tuple[int, int] = (0, 8)) -> Announcement:
@@ -62,3 +68,14 @@ def test_the_narrowest_level_bounds_what_runs_at_once():
     assert total_slots((ONE, TWO)) == 4
     assert total_slots((ONE,)) == 2
     assert total_slots(()) == 0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "slots", "orchestrators", "depth"),
+    [(0, 4, 1, 0), (2, 4, 1, 0.5), (1, 4, 2, 0.5), (3, 0, 1, 3), (3, 0, 2, 6), (0, 0, 1, None)],
+)
+def test_a_group_grows_by_the_line_and_keeps_its_size_when_the_line_is_not_known(
+    waiting, slots, orchestrators, depth
+):
+    told = queue_depth_per_slot(waiting=waiting, slots=slots, orchestrators=orchestrators)
+    assert told == depth

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,9 +49,13 @@ def machine_ids(ec2: Any, node: str = "*") -> list[str]:
     return sorted(each["InstanceId"] for r in found["Reservations"] for each in r["Instances"])
 
 
+def saved_plans(operator: Operator) -> list[Path]:
+    return list((operator.folder / ".qinfra").rglob("*.tfplan"))
+
+
 def test_without_a_person_it_asks_for_yes_and_makes_nothing(operator: Operator, ec2: Any) -> None:
     done = operator.types("deploy", "--phase", "mvp", "--skip-rollout", code=2)
-    assert "Hint: Run `qinfra deploy --phase mvp --name mvp --skip-rollout --yes`" in done.stderr
+    assert "Hint: Run `qinfra deploy --phase mvp --skip-rollout --yes`" in done.stderr
     assert machine_ids(ec2) == []
     assert not (operator.folder / ".qinfra" / "mvp").exists()
 
@@ -91,7 +96,11 @@ def test_the_same_command_goes_on_to_the_end(operator: Operator, ec2: Any) -> No
 
 
 def test_once_more_there_is_nothing_to_do(operator: Operator) -> None:
-    assert operator.asks(*DEPLOY)["action"] == "nothing"
+    assert operator.asks(*DEPLOY, "--purchase", "reserved-3y-no")["action"] == "nothing"
+    assert saved_plans(operator) == []
+    back = operator.asks("plan", "--phase", "mvp", "--purchase", "reserved-1y-no")["cost"]
+    assert float(back["delta_usd"]) > 0
+    operator.types(*DEPLOY, "--purchase", "reserved-1y-no")
     plan = operator.asks("plan", "--phase", "mvp", "--detailed-exitcode")
     assert plan["nothing_to_do"]
     assert plan["cost"]["delta_usd"] == "0.00" or float(plan["cost"]["delta_usd"]) == 0
@@ -105,6 +114,7 @@ def test_a_quota_that_runs_out_is_told_with_the_way_on_and_back(operator: Operat
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert "VcpuLimitExceeded" in error
     assert "back with `qinfra destroy --name mvp`" in done.stderr
+    assert saved_plans(operator) == []
 
 
 def test_a_node_more_is_all_that_a_scale_plans(operator: Operator, ec2: Any) -> None:
@@ -165,7 +175,7 @@ def test_what_no_state_knows_of_is_swept_up(operator: Operator, ec2: Any) -> Non
         (("ask", "hello"), 2, "no agents run on them"),
         (("logs",), 2, "no agents run on them"),
         (("destroy",), 2, "nobody is here"),
-        ((*DEPLOY, "--budget", "100"), 3, "budget"),
+        ((*DEPLOY, "--budget", "100"), 4, "budget"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
@@ -176,6 +186,14 @@ def test_bad_input_is_one_line_and_changes_nothing(
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert message in error
     assert machine_ids(ec2) == before
+
+
+def test_what_is_on_no_record_is_not_forgotten(operator: Operator) -> None:
+    record = operator.folder / ".qinfra" / "mvp"
+    aside = record.rename(operator.folder / "aside")
+    done = operator.types("destroy", "--name", "mvp", "--yes", code=2)
+    assert "mvp is not on record, and " in done.stderr
+    aside.rename(record)
 
 
 def test_in_the_end_nothing_is_left(operator: Operator, ec2: Any) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import RemoteError
-from provision.fleet.drift import Field, drifts
+from provision.fleet.drift import Drift, Field, drifts, drifts_at_rest
 from provision.report.drift import render_drift
 
 
@@ -21,11 +21,13 @@ def document(
     return {"resource_drift": [{"address": "aws_instance.a", "mode": "managed", "change": change}]}
 
 
+def found_in(text: Any) -> tuple[Drift, ...]:
+    return drifts("s", text, {"aws_instance.a": ("desired_capacity",)})
+
+
 def fields(before: Any, after: Any, secret: Any = False) -> tuple[Field, ...]:
     return tuple(
-        field
-        for each in drifts("s", document(before, after, secret=secret))
-        for field in each.fields
+        field for each in found_in(document(before, after, secret=secret)) for field in each.fields
     )
 
 
@@ -49,7 +51,21 @@ def test_a_changed_field_is_named_with_both_values() -> None:
     ],
 )
 def test_another_notation_is_no_drift(before: Any, after: Any) -> None:
-    assert drifts("s", document(before, after)) == ()
+    assert found_in(document(before, after)) == ()
+
+
+def test_what_others_may_change_is_no_drift() -> None:
+    before = {"desired_capacity": 4, "latest_restorable_time": "23:37", "max_size": 9}
+    after = {"desired_capacity": 7, "latest_restorable_time": "23:42", "max_size": 8}
+    assert [each.path for each in fields(before, after)] == ["max_size"]
+
+
+def test_that_a_stopped_fleet_rests_is_no_drift() -> None:
+    before = {"instance_state": "running", "type": "a", "suspended_processes": []}
+    after = {"instance_state": "stopped", "type": "b", "suspended_processes": ["Launch"]}
+    (drift,) = drifts_at_rest(found_in(document(before, after)))
+    assert [each.path for each in drift.fields] == ["type"]
+    assert drifts_at_rest(found_in(document(before, {**after, "type": "a"}))) == ()
 
 
 def test_a_tag_is_named_once() -> None:
@@ -64,7 +80,7 @@ def test_zero_and_false_are_values() -> None:
 
 
 def test_what_is_gone_is_said_to_be() -> None:
-    (found,) = drifts("s", document({"a": 1}, None, actions=("delete",)))
+    (found,) = found_in(document({"a": 1}, None, actions=("delete",)))
     assert found.gone
     assert "gone" in render_drift([found])
 
@@ -86,7 +102,7 @@ def test_a_secret_stays_one(secret: Any) -> None:
     )
 )
 def test_what_is_the_same_has_not_drifted(value: Any) -> None:
-    assert drifts("s", document(value, value)) == ()
+    assert found_in(document(value, value)) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,4 +110,4 @@ def test_what_is_the_same_has_not_drifted(value: Any) -> None:
 )
 def test_no_document_is_refused(text: Any) -> None:
     with pytest.raises(RemoteError):
-        drifts("s", text)
+        found_in(text)

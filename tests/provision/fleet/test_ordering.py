@@ -10,13 +10,14 @@ import pytest
 from infra.declaration import Phase
 from infra.errors import ConfigError
 from infra.resizing import Resize
+from infra.tenants import Tenant
 from provision.costing import Costing
 from provision.fleet.order import Order, bill_of, catalogue_of, notes_of, quota_effects
-from provision.fleet.ordering import Asked, order_of, order_on_record
+from provision.fleet.ordering import Asked, order_of, order_on_record, order_scaled
 from provision.fleet.power import saving_of
 from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.inputs import InputFlags, read_inputs
-from provision.machines import Machine
+from provision.machines import Machine, machines_of
 from provision.prices import load_prices
 from provision.state import DeploymentFolder
 from provision.targets.target import chosen_target
@@ -73,12 +74,41 @@ def test_what_is_not_said_stays_as_it_is_on_record(costing: Costing) -> None:
     assert changed.values == {"ami_id": "ami-1", "budget_usd": 6}
 
 
+def test_tenants_stay_until_settings_say_otherwise(costing: Costing) -> None:
+    acme = Tenant(name="acme", domain="llm.acme.example", pipelines=1)
+    said, unsaid = (
+        replace(costing, inputs=replace(costing.inputs, tenants=tenants))
+        for tenants in ((acme,), None)
+    )
+    zones = {"zone_id": "Z1", "zone_id_acme": "Z2"}
+    record = recorded(order_of(asked(Phase.ENTERPRISE, values=zones), said, None))
+    assert record.config.tenants == (acme,)
+    again = order_of(asked(Phase.ENTERPRISE), unsaid, record)
+    assert (again.config, again.values) == (record.config, zones)
+    none = replace(costing, inputs=replace(costing.inputs, tenants=()))
+    without = order_of(asked(Phase.ENTERPRISE), none, record)
+    assert (without.config, without.values) == (record.config.shared, {"zone_id": "Z1"})
+
+
 def test_a_resize_replaces_an_earlier_one_and_is_taken_back(costing: Costing) -> None:
     record = recorded(order_of(asked(resizes=(MORE,)), costing, None))
     fewer = replace(MORE, count=3)
     assert order_of(asked(resizes=(fewer,)), costing, record).resizes == (fewer,)
     back = order_of(asked(unsized=(("transformer", "us-east-1"),)), costing, record)
     assert back.config == order_of(asked(), costing, None).config
+
+
+def test_a_scale_asks_the_model_of_no_other_role(costing: Costing) -> None:
+    grown = order_of(asked(resizes=(replace(MORE, role="embedding", count=9),)), costing, None)
+    record = recorded(grown)
+    order = order_scaled(asked(resizes=(MORE,)), costing, replace(record, resizes=()))
+    assert order.config.counts.by_role() | {"transformer": 0} == (
+        grown.config.counts.by_role() | {"transformer": 0}
+    )
+    assert order.config.counts.transformer == 5
+    back = order_scaled(asked(unsized=(("embedding", "us-east-1"),)), costing, record)
+    assert back.config == order_of(asked(), costing, None).config
+    assert back.resizes == ()
 
 
 def test_an_order_says_what_it_adds(costing: Costing) -> None:
@@ -91,6 +121,8 @@ def test_an_order_says_what_it_adds(costing: Costing) -> None:
     assert (effect.quota, effect.need - effect.before) == ("L-DB2E81BA", 3 * 4)
     assert any("5 nodes" in note for note in notes_of(order))
     assert catalogue_of(order) != catalogue_of(order_on_record(record, costing))
+    opened = order_of(asked(values={"operator_cidr": "203.0.113.7/32"}), costing, record)
+    assert catalogue_of(opened) != catalogue_of(order_on_record(record, costing))
 
 
 @pytest.mark.parametrize(
@@ -182,3 +214,12 @@ def test_a_deployment_stays_where_it_stands(
 def test_a_wrong_target_is_refused(target: str, stands_on: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         chosen_target(target, "aws", stands_on=stands_on, machines=False)
+
+
+def test_a_machine_tells_whose_own_it_is() -> None:
+    facts = {"role": "embedding", "private_ip": "10.16.0.7", "public_ip": "", "instance_id": "i-3"}
+    outputs = {
+        "region": "us-east-1",
+        "nodes": {"embedding-1": facts, "embedding-acme-1": {**facts, "tenant": "acme"}},
+    }
+    assert [machine.tenant for machine in machines_of(outputs)] == ["", "acme"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - as below
 from typing import TYPE_CHECKING
 
-from infra.backend import LOCAL, STATE_FILE, States
+from infra.backend import LOCAL, States
 from infra.declaration import Phase  # noqa: TC001 - read at run time, with a saved plan
 from infra.documents import from_json, to_json
 from infra.domain import unknown
@@ -25,6 +24,7 @@ from provision.fleet.order import (
     notes_of,
     quota_effects,
 )
+from provision.fleet.states import states_that_hold
 from provision.rollout.batches import Batch, batches
 from provision.terraform.plan import PlanSummary, verified
 from provision.terraform.run import Terraform
@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 PLAN_FILE = "plan.tfplan"
 _SAVED_FILE = "plan.json"
 _DATA_FOLDER = ".terraform"
-_NODE = re.compile(r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)_(?P<number>\d+)")
+_MOST_DIGITS = 16
+# The role, then a tenant's name where it is one's own.
+_NODE = re.compile(
+    r"(?:aws|google_compute)_instance\.(?P<role>[a-z]+)(?P<tenant>_\w+)?_(?P<number>\d+)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +185,7 @@ def write_stacks(order: Order, folder: Path, tools: Tools) -> tuple[Written, ...
     _of_one_phase(order.config.phase, folder)
     stacks = stacks_of(order.config)
     _known(order.values, stacks)
-    tools.say(f"writing {len(stacks)} stacks to {folder}")
+    tools.say(f"writing stacks to {folder}: {', '.join(each.name for each in stacks)}")
     files = synthesise(stacks, folder, States(backend=tools.backend, deployment=folder.name))
     given: Mapping[str, Value] = {"deployment": folder.name, **order.values}
     return tuple(
@@ -264,6 +268,12 @@ def saved_plan(folder: Path, *, catalogue: str | None = None) -> PhasePlan:
     return plan
 
 
+def discard_plans(stacks: Iterable[Path]) -> None:
+    """Remove the saved plans of stacks, as they hold secrets in clear; none need be there."""
+    for folder in stacks:
+        (folder / PLAN_FILE).unlink(missing_ok=True)
+
+
 def parse_values(pairs: Iterable[str]) -> dict[str, Value]:
     """Return the variables of `KEY=VALUE` flags; true, false and numbers as what they are.
 
@@ -285,7 +295,9 @@ def parse_values(pairs: Iterable[str]) -> dict[str, Value]:
 def _value(text: str) -> Value:
     if text in ("true", "false"):
         return text == "true"
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else text
+    if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS and str(int(text)) == text:
+        return int(text)
+    return text  # also what begins with 0, as the id of an account may
 
 
 def _known(values: Mapping[str, object], stacks: Sequence[Stack]) -> None:
@@ -302,9 +314,9 @@ def _known(values: Mapping[str, object], stacks: Sequence[Stack]) -> None:
 
 def _of_one_phase(phase: Phase, folder: Path) -> None:
     """Names in a cloud carry the deployment, not the phase: two phases of one would clash."""
-    for state in sorted(folder.glob(f"stacks/*/{STATE_FILE}")):
+    for state in states_that_hold(folder):
         other, _, _ = state.parent.name.partition("-")
-        if other != phase and json.loads(state.read_text(encoding="utf-8")).get("resources"):
+        if other != phase:
             raise ConfigError(
                 f"deployment '{folder.name}' is of phase {other}: {state} has its resources",
                 hint=f"Choose another --name for phase {phase}, as --name {phase}.",
@@ -320,6 +332,7 @@ def _nodes_made(plans: Sequence[StackPlan]) -> dict[str, str]:
             continue
         for address in (*each.summary.adds, *(r.address for r in each.summary.replacements)):
             if node := _NODE.fullmatch(address):
-                name = f"{node['role']}-{node['number']}"
+                owner = (node["tenant"] or "").replace("_", "-")
+                name = f"{node['role']}{owner}-{node['number']}"
                 made[f"{each.name}/{name}" if several else name] = node["role"]
     return made
