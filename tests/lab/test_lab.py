@@ -217,9 +217,7 @@ def test_a_closed_lab_leaves_nothing(lab):
     made.hosts[0].impair(Faults(delay_seconds=0.05))
     shown = traces(name)
     assert "nspawn" in shown
-    assert "delay.py" not in traces("nothing")
     made.close()
-    wait_for(lambda: "qlab" not in traces(f"{name}v"))
     wait_for(lambda: traces(name) == "")
 
 
