@@ -18,6 +18,7 @@ import structlog
 
 from node_agent import tls
 from node_agent.errors import AgentError
+from node_agent.notify import Notifier
 from node_agent.orchestrator.cluster import cluster_view
 from node_agent.orchestrator.dispatch import Dispatcher
 from node_agent.orchestrator.fleet import Fleet, FleetSettings
@@ -40,6 +41,7 @@ _log = structlog.get_logger(__name__)
 
 # Time for the last words to reach clients whose requests were cut off.
 _FAREWELL_SECONDS = 1.0
+_UNWATCHED_SECONDS = 60.0
 
 
 def run(config: NodeConfig) -> None:
@@ -59,7 +61,9 @@ async def _until_signalled(config: NodeConfig) -> None:
     orchestrator = Orchestrator(config)
     try:
         await orchestrator.start()
+        orchestrator.notifier.ready()
         await orchestrator.serve_until(signalled)
+        orchestrator.notifier.stopping()
         await orchestrator.drain()
     finally:
         await orchestrator.close()
@@ -77,6 +81,7 @@ class Orchestrator:
         self._gateway_config = _gateway_of(config)
         self._instance = uuid.uuid4().hex
         self._version = agent_version()
+        self.notifier = Notifier.from_environment()
         self.fleet = Fleet(
             FleetSettings(
                 orchestrator=config.node.name,
@@ -129,6 +134,7 @@ class Orchestrator:
         self._running = [
             asyncio.create_task(self._gateway.serve(bound), name="gateway"),
             asyncio.create_task(self.fleet.watch_leases(), name="leases"),
+            asyncio.create_task(self._show_life(), name="watchdog"),
         ]
         opened.push_async_callback(self._end_tasks, *self._running)
         _log.info("orchestrator started", gateway_port=self._gateway_config.port)
@@ -175,10 +181,17 @@ class Orchestrator:
         """Describe the fleet."""
         return cluster_view(self._config, self._version, self.fleet, self.dispatcher.room)
 
-    async def _end_tasks(self, gateway: asyncio.Task[None], leases: asyncio.Task[None]) -> None:
+    async def _show_life(self) -> None:
+        """Show systemd that this loop, which does all of an orchestrator's work, still turns."""
+        while True:
+            self.notifier.alive()
+            await asyncio.sleep(self.notifier.interval_seconds or _UNWATCHED_SECONDS)
+
+    async def _end_tasks(self, gateway: asyncio.Task[None], *endless: asyncio.Task[None]) -> None:
         self._gateway.stop()
-        leases.cancel()
-        await asyncio.wait((gateway, leases))
+        for task in endless:
+            task.cancel()
+        await asyncio.wait((gateway, *endless))
 
     def _registry_listener(self) -> RegistryListener:
         config = self._config
