@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from infra.errors import ConfigError, PreflightError, RemoteError
 from infra.roles import NodeRole
-from provision.rollout.release import MANIFEST, Release, ReleaseFile, decoded, manifest_of
+from provision.rollout.release import MANIFEST, SCHEMA_VERSION, Release, ReleaseFile, decoded
 from provision.rollout.requirements import agreed, extra_of, locked, packages_of
 from provision.rollout.sbom import bill_of_materials
 from provision.rollout.units import bootstrap_script, unit_files
@@ -164,9 +164,10 @@ def _sealed(
             size_bytes=path.stat().st_size,
             roles=tuple(_roles_of(name, needs, sets)),
         )
-    release = manifest_of(
-        contents,
-        needs,
+    release = Release(
+        schema_version=SCHEMA_VERSION,
+        requirements=needs,
+        files=tuple(contents[path] for path in sorted(contents)),
         version=_own_version(sets),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         platform=f"{sys.platform}-{platform.machine()}",

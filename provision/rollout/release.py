@@ -1,4 +1,4 @@
-"""What a node is given: files with their digests, listed by a manifest whose own digest is the id."""
+"""What a node is given: files, listed with digests by a manifest whose own digest is the id."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from infra.documents import from_json
 from infra.errors import ConfigError
 from infra.roles import NodeRole
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -133,26 +129,3 @@ def decoded(text: bytes, *, source: str) -> Release:
         ConfigError: It is damaged, or of another schema.
     """
     return from_json(Release, text, source=source)
-
-
-def manifest_of(
-    contents: Mapping[str, ReleaseFile],
-    requirements: Mapping[str, str],
-    *,
-    version: str,
-    python: str,
-    platform: str,
-    wheelhouse: bool,
-    model: ModelReference | None = None,
-) -> Release:
-    """Return the manifest of files that were measured."""
-    return Release(
-        schema_version=SCHEMA_VERSION,
-        version=version,
-        python=python,
-        platform=platform,
-        wheelhouse=wheelhouse,
-        requirements=dict(requirements),
-        files=tuple(contents[path] for path in sorted(contents)),
-        model=model,
-    )

@@ -132,9 +132,7 @@ def _keep(found: Path, cache: Path, package: Package) -> None:
     shutil.move(found, place)
 
 
-def _pip(
-    arguments: Sequence[str], *, what: str, environment: dict[str, str] | None = None
-) -> None:
+def _pip(arguments: Sequence[str], *, what: str, environment: dict[str, str] | None = None) -> None:
     try:
         done = subprocess.run(
             (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments),
