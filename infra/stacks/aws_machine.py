@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Ubuntu with NVIDIA's driver and no framework: the agent brings its own, of the version it pins.
 _IMAGE = (
-    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 )
 ROOT_DISK = "/dev/sda1"  # as Ubuntu's images name it
 AMI = "${one(concat(data.aws_ssm_parameter.image[*].insecure_value, compact([var.ami_id])))}"

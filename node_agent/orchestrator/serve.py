@@ -21,6 +21,7 @@ from node_agent import tls
 from node_agent.cloud.cloudwatch import publisher_of
 from node_agent.cloud.notices import watch_of
 from node_agent.errors import AgentError
+from node_agent.notify import Notifier
 from node_agent.orchestrator.cluster import cluster_view
 from node_agent.orchestrator.dispatch import Dispatcher
 from node_agent.orchestrator.fleet import Fleet, FleetSettings
@@ -46,6 +47,7 @@ _log = structlog.get_logger(__name__)
 _FAREWELL_SECONDS = 1.0
 # How often a drain looks whether the machine is taken back meanwhile.
 _LOOK_SECONDS = 1.0
+_UNWATCHED_SECONDS = 60.0
 
 
 def run(config: NodeConfig) -> None:
@@ -65,7 +67,9 @@ async def _until_signalled(config: NodeConfig) -> None:
     orchestrator = Orchestrator(config)
     try:
         await orchestrator.start()
+        orchestrator.notifier.ready()
         await orchestrator.serve_until(signalled)
+        orchestrator.notifier.stopping()
         await orchestrator.drain()
     finally:
         await orchestrator.close()
@@ -83,6 +87,7 @@ class Orchestrator:
         self._gateway_config = _gateway_of(config)
         self._instance = uuid.uuid4().hex
         self._version = agent_version()
+        self.notifier = Notifier.from_environment()
         self.fleet = Fleet(
             FleetSettings(
                 orchestrator=config.node.name,
@@ -142,6 +147,7 @@ class Orchestrator:
         self._running = [
             asyncio.create_task(self._gateway.serve(bound), name="gateway"),
             asyncio.create_task(self.fleet.watch_leases(), name="leases"),
+            asyncio.create_task(self._show_life(), name="watchdog"),
         ]
         opened.push_async_callback(self._end_tasks, *self._running)
         _log.info("orchestrator started", gateway_port=self._gateway_config.port)
@@ -213,10 +219,17 @@ class Orchestrator:
                 return True
         return await self.dispatcher.drained(0)
 
-    async def _end_tasks(self, gateway: asyncio.Task[None], leases: asyncio.Task[None]) -> None:
+    async def _show_life(self) -> None:
+        """Show systemd that this loop, which does all of an orchestrator's work, still turns."""
+        while True:
+            self.notifier.alive()
+            await asyncio.sleep(self.notifier.interval_seconds or _UNWATCHED_SECONDS)
+
+    async def _end_tasks(self, gateway: asyncio.Task[None], *endless: asyncio.Task[None]) -> None:
         self._gateway.stop()
-        leases.cancel()
-        await asyncio.wait((gateway, leases))
+        for task in endless:
+            task.cancel()
+        await asyncio.wait((gateway, *endless))
 
     def _registry_listener(self) -> RegistryListener:
         config = self._config

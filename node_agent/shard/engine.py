@@ -63,6 +63,7 @@ class Engine:
         cache: Its KV cache.
         rules: How it works.
         open_link: Gives the link to a next stage, opening it when there is none.
+        alive: Called at each turn of the loop, at least four times a second between two steps.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Engine:
         cache: KvCache,
         rules: EngineRules,
         open_link: Callable[[pb.Peer], Outbox[pb.LinkDown]],
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.stats = StageStats()
         self._model = model
         self._cache = cache
         self._rules = rules
         self._open_link = open_link
+        self._alive = alive
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
         self._frames: list[Arrived] = []
@@ -94,6 +97,7 @@ class Engine:
         """Work until `stop`."""
         running = True
         while running:
+            self._alive()
             running = self._take_events(wait=not self._has_work())
             self._expire(time.monotonic())
             work, hidden = self._next_step()

@@ -21,6 +21,7 @@ from node_agent import lifecycle, tls
 from node_agent.cloud.notices import watch_of
 from node_agent.config import Role
 from node_agent.errors import AgentError
+from node_agent.notify import Notifier
 from node_agent.proto import agent_pb2 as pb
 from node_agent.proto.agent_pb2_grpc import add_StageServicer_to_server
 from node_agent.shard.engine import Engine
@@ -67,7 +68,9 @@ def run(config: NodeConfig) -> None:
         node = StageNode(config, runtime, loading)
         try:
             node.start()
+            node.notifier.ready()
             reason = ending.wait()
+            node.notifier.stopping()
             log.info("draining", signal=reason, active=node.engine.stats.active)
             node.drain(reason)
         finally:
@@ -129,6 +132,7 @@ class StageNode:
     def __init__(self, config: NodeConfig, runtime: Runtime, status: Loading | None = None) -> None:
         self.config = config
         self.instance = uuid.uuid4().hex
+        self.notifier = Notifier.from_environment()
         self._runtime = runtime
         self._status = status
         self._links = Links(config.tls, runtime.facts.hello())
@@ -137,6 +141,7 @@ class StageNode:
             runtime.cache,
             runtime.rules,
             lambda peer: self._links.open(peer, self.engine.post),
+            self.notifier.alive,
         )
         self._engine_thread = threading.Thread(target=self._compute, name="engine", daemon=True)
         self._service = StageService(runtime.facts, runtime.text, self.engine.post)

@@ -15,6 +15,7 @@ COMMANDS = {
     "backend": "Where Terraform's states are: show it, or make the bucket for them.",
     "synth": "Write a phase as plain Terraform JSON, a folder for each state.",
     "plan": "What Terraform would make, change and destroy for a phase, and what it costs.",
+    "release": "What nodes are given: build it once, or show one and check it.",
     "deploy": "Bring a fleet up, and prove that it answers.",
     "scale": "Give a role another number of nodes, in a cloud.",
     "start": "Start the machines of a deployment that were stopped.",

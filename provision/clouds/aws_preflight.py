@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from infra.declaration import PhaseConfig
 
 IMAGE_PARAMETER = (
-    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 )
 _HOME = "us-east-1"  # one that no account can leave disabled, as it may be with the asked ones
 # What the quotas of G and VT instances count. Matched here: a filter that a service does not

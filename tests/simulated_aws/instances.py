@@ -50,7 +50,7 @@ def _first_boot(private_ip: str) -> str:
         "-----END SSH HOST KEY KEYS-----",
         "[   18.754120] cloud-init[1402]: Cloud-init v. 25.1.4 finished. Datasource DataSourceEc2.",
         "",
-        f"Ubuntu 22.04.5 LTS {host.removeprefix('root@')} ttyS0",
+        f"Ubuntu 24.04.1 LTS {host.removeprefix('root@')} ttyS0",
     )
     return "\r\n".join(lines) + "\r\n"
 

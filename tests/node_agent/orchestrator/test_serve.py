@@ -38,12 +38,12 @@ def toml_of(settings) -> str:
 
 
 @contextlib.asynccontextmanager
-async def orchestrator_process(lab, tmp_path):
+async def orchestrator_process(lab, tmp_path, **variables):
     """Run `qinfra-agent run` with a lab's configuration, in place of the lab's own."""
     path = tmp_path / "agent.toml"
     path.write_text(toml_of(lab.config))
     argv = (sys.executable, "-P", "-m", "node_agent.cli", "run", "--config", str(path))
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(argv, env=environment, stderr=log)
     try:
@@ -234,3 +234,19 @@ async def test_the_orchestrator_loads_no_tensors():
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.strip() == "[]"
+
+
+async def test_systemd_hears_that_it_serves_lives_and_ends(prepare_lab, tmp_path):
+    address = str(tmp_path / "notify")
+    variables = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(address)
+        heard.settimeout(20)
+        async with orchestrator_process(prepare_lab(), tmp_path, **variables) as process:
+            hear = lambda: asyncio.to_thread(heard.recv, 100)  # noqa: E731
+            words = [await hear() for _ in range(4)]
+            process.send_signal(signal.SIGTERM)
+            while words[-1] != b"STOPPING=1":
+                words.append(await hear())
+    assert sorted(set(words)) == [b"READY=1", b"STOPPING=1", b"WATCHDOG=1"]
+    assert words.count(b"WATCHDOG=1") > 2
