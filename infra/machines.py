@@ -103,6 +103,11 @@ MACHINES: Mapping[str, Machine] = {
     )
 }
 
+# Ubuntu with NVIDIA's driver and no framework: the agent brings its own, of the version it pins.
+AWS_IMAGE_PARAMETER = (
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+)
+
 # Regions the price catalogue knows a machine in.
 REGIONS: Mapping[str, Cloud] = {
     "us-east-1": "aws",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.machines import AWS_IMAGE_PARAMETER
 from infra.purchase import Purchase
 from infra.stacks.aws_rights import LAYER_HOLDERS
 from infra.stacks.blocks import Variable, data, resource
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from infra.stacks.blocks import Block
     from infra.stacks.site import Site
 
-# Ubuntu with NVIDIA's driver and no framework: the agent brings its own, of the version it pins.
-_IMAGE = (
-    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
-)
 ROOT_DISK = "/dev/sda1"  # as Ubuntu's images name it
 AMI = "${one(concat(data.aws_ssm_parameter.image[*].insecure_value, compact([var.ami_id])))}"
 KEY_NAME = "${one(aws_key_pair.operator[*].key_name)}"
@@ -54,7 +51,7 @@ def shared(config: PhaseConfig, region: str, site: Site) -> tuple[Block, ...]:
     image = data(
         "aws_ssm_parameter",
         "image",
-        name=_IMAGE,
+        name=AWS_IMAGE_PARAMETER,
         meta={"count": '${var.ami_id == "" ? 1 : 0}'},  # a pinned image needs no look-up
     )
     key_pair = resource(

@@ -91,7 +91,7 @@ def bring_about(
         tools=tools_of(flags),
         cloud=cloud_for(order.config, order.values),
         lines=apply_lines,
-        approve=partial(_approved, budget=flags["budget"], yes=flags["yes"]),
+        approve=partial(_approved, yes=flags["yes"]),
         left=partial(_told, resume=resume, undo=undo),
         command=typed(),
     )
@@ -133,12 +133,10 @@ def _preflight(order: Order, deployment: str, budget: Decimal | None) -> None:
             notice(f"unknown: {each.check} {each.region}".rstrip() + f": {each.detail}")
 
 
-def _approved(plan: PhasePlan, *, budget: Decimal | None, yes: bool) -> bool:
-    from provision.costing import check_budget
+def _approved(plan: PhasePlan, *, yes: bool) -> bool:
     from provision.report.plan import render_plan
 
     notice(render_plan(plan, coloured=sys.stderr.isatty()))
-    check_budget(plan, budget)
     cost = f"{plan.monthly_usd:,.2f} USD a month"
     return confirmed(f"Apply it, at {cost} for {plan.deployment}?", yes=yes)
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import PreflightError
+from infra.machines import AWS_IMAGE_PARAMETER
 from infra.preflight import (
     Answer,
     Finding,
@@ -28,9 +29,6 @@ from provision.doctor import Check
 if TYPE_CHECKING:
     from infra.declaration import PhaseConfig
 
-IMAGE_PARAMETER = (
-    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
-)
 _HOME = "us-east-1"  # one that no account can leave disabled, as it may be with the asked ones
 # What the quotas of G and VT instances count. Matched here: a filter that a service does not
 # understand would find nothing in use, and let pass what does not fit.
@@ -154,7 +152,7 @@ class AwsAccount:
     def _newest_image(self, region: str) -> str:
         with told("ssm:GetParameter", absent=("ParameterNotFound",)):
             client = self.clients.of("ssm", region)
-            return str(client.get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"])
+            return str(client.get_parameter(Name=AWS_IMAGE_PARAMETER)["Parameter"]["Value"])
 
     def _vcpus_in_use(self, region: str) -> int:
         client = self.clients.of("ec2", region)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import RemoteError
-from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -106,7 +105,7 @@ def drifts_at_rest(found: Sequence[Drift]) -> tuple[Drift, ...]:
 
 
 def _stack(each: Written, tools: Tools) -> tuple[Drift, ...]:
-    terraform = Terraform(each.folder, tools.binary, tools.environ, tools.on_event)
+    terraform = tools.terraform(each.folder)
     tools.say(f"{each.stack.name}: asking the cloud")
     terraform.init()
     out = each.folder / _DRIFT_FILE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from infra.cost.standing import standing
 from infra.errors import PreflightError, QinfraError
 from provision.fleet.holding import held, stacks_held
+from provision.fleet.order import catalogue_of
 from provision.fleet.pinning import told_host_keys
 from provision.fleet.planning import (
     PLAN_FILE,
@@ -23,7 +24,6 @@ from provision.fleet.record import FleetRecord, load_fleet, save_fleet
 from provision.fleet.states import addresses, groups_of
 from provision.machines import machines_of
 from provision.terraform.plan import verified
-from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -155,8 +155,6 @@ class _Making:
 
     def _plan(self, *, saved: bool) -> PhasePlan:
         if saved:
-            from provision.fleet.order import catalogue_of
-
             return saved_plan(self._stacks, catalogue=catalogue_of(self._order))
         return plan_phase(self._order, self._stacks, self._crew.tools)
 
@@ -194,7 +192,7 @@ class _Making:
             return
         self._crew.tools.say(f"{each.name}: applying, changes: {each.summary.resources}")
         plan = verified(each.plan, each.folder, catalogue=catalogue)
-        self._terraform(each.folder, self._crew.lines(each.summary)).apply(plan)
+        self._crew.tools.terraform(each.folder, self._crew.lines(each.summary)).apply(plan)
         each.plan.unlink(missing_ok=True)  # it holds secrets in clear, and is of no use any more
         self._step("applied", stack=each.name)
 
@@ -204,7 +202,7 @@ class _Making:
         Else the first look for drift would find all of it.
         """
         self._crew.tools.say(f"{each.stack.name}: settling the state")
-        terraform, plan = self._terraform(each.folder), each.folder / PLAN_FILE
+        terraform, plan = self._crew.tools.terraform(each.folder), each.folder / PLAN_FILE
         terraform.plan(plan, mode="refresh-only", variables=each.values)
         terraform.apply(verified(plan, each.folder, catalogue=""))
         plan.unlink(missing_ok=True)
@@ -242,18 +240,14 @@ class _Making:
         return seen
 
     def _machines(self, folder: Path) -> tuple[Machine, ...]:
-        outputs = {name: each.value for name, each in self._terraform(folder).output().items()}
+        outputs = {
+            name: each.value for name, each in self._crew.tools.terraform(folder).output().items()
+        }
         alone = machines_of(outputs)
         groups = groups_of(outputs)
         if not groups:
             return alone
         return (*alone, *self._crew.cloud.members(groups, str(outputs["region"])))
-
-    def _terraform(
-        self, folder: Path, on_event: Callable[[Event], object] | None = None
-    ) -> Terraform:
-        tools = self._crew.tools
-        return Terraform(folder, tools.binary, tools.environ, on_event or tools.on_event)
 
     @contextmanager
     def _told_when_left(self, plan: PhasePlan) -> Iterator[None]:
@@ -270,7 +264,7 @@ class _Making:
         made: dict[str, tuple[str, ...]] = {}
         try:
             for each in plan.stacks:
-                state = self._terraform(each.folder).state() if each.summary else {}
+                state = self._crew.tools.terraform(each.folder).state() if each.summary else {}
                 made[each.name.removeprefix(f"{plan.phase}-")] = addresses(state)
         except QinfraError:
             return None

@@ -127,6 +127,16 @@ class Tools:
     say: Callable[[str], object]
     backend: Backend = LOCAL
 
+    def terraform(
+        self, folder: Path, on_event: Callable[[Event], object] | None = None
+    ) -> Terraform:
+        """Return the Terraform of a stack's folder, whose events go to `on_event` if that is given.
+
+        Raises:
+            ConfigError: There is no such folder.
+        """
+        return Terraform(folder, self.binary, self.environ, on_event or self.on_event)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
@@ -215,7 +225,7 @@ def plan_stack(
     missing = tuple(name for name in stack.reads if not is_applied(folder.parent / name, tools))
     if missing:
         return StackPlan(name=stack.name, folder=folder, summary=None, waits_for=missing)
-    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    terraform = tools.terraform(folder)
     tools.say(f"{stack.name}: fetching providers")
     terraform.init()
     tools.say(f"{stack.name}: planning")
@@ -239,7 +249,7 @@ def is_applied(folder: Path, tools: Tools) -> bool:
     Raises:
         PreflightError: The backend cannot be reached.
     """
-    terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+    terraform = tools.terraform(folder)
     if not (folder / _DATA_FOLDER).is_dir():
         terraform.init()
     return bool(terraform.output())

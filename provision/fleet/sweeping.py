@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from infra.errors import QinfraError, RemoteError
 from provision.sweep import ids_in
-from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +29,7 @@ def held_by_all(stacks: Path, tools: Tools) -> frozenset[str]:
     ids: set[str] = set()
     for folder in _initialised(stacks):
         tools.say(f"reading the state of {folder.parent.parent.name}: {folder.name}")
-        terraform = Terraform(folder, tools.binary, tools.environ, tools.on_event)
+        terraform = tools.terraform(folder)
         try:
             ids |= ids_in(terraform.state())
         except QinfraError as error:

@@ -14,7 +14,6 @@ from provision.fleet.record import save_fleet
 from provision.fleet.states import addresses
 from provision.sweep import is_last_copy
 from provision.terraform.plan import verified
-from provision.terraform.run import Terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -147,7 +146,7 @@ class _Unmaking:
 
         Only what stands is touched: a stack that was left half made is not completed first.
         """
-        there = set(addresses(self._terraform(each.folder).state()))
+        there = set(addresses(self._wreckers.tools.terraform(each.folder).state()))
         protections = each.stack.protections
         targets = tuple(
             address for protected in protections.values() for address in protected
@@ -157,7 +156,7 @@ class _Unmaking:
             return False
         off = {**each.values, **dict.fromkeys(protections, False)}
         self._wreckers.tools.say(f"{each.stack.name}: lifting the protection of what goes")
-        planned = self._terraform(each.folder).plan(
+        planned = self._wreckers.tools.terraform(each.folder).plan(
             each.folder / PLAN_FILE, variables=off, targets=targets
         )
         if planned.summary.is_empty:
@@ -167,16 +166,10 @@ class _Unmaking:
 
     def _apply(self, folder: Path, summary: PlanSummary) -> None:
         plan = folder / PLAN_FILE
-        self._terraform(folder, self._wreckers.lines(summary)).apply(
+        self._wreckers.tools.terraform(folder, self._wreckers.lines(summary)).apply(
             verified(plan, folder, catalogue="")
         )
         plan.unlink(missing_ok=True)
-
-    def _terraform(
-        self, folder: Path, on_event: Callable[[Event], object] | None = None
-    ) -> Terraform:
-        tools = self._wreckers.tools
-        return Terraform(folder, tools.binary, tools.environ, on_event or tools.on_event)
 
     def _looked(self) -> Unmade:
         """Ask the cloud what still carries the deployment's tag, until nothing does or time is up.

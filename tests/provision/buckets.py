@@ -8,27 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import pytest
-
 from tests.provision.loopback import Handler, Loopback, loopback
-
-
-@contextmanager
-def simulated_aws() -> Iterator[dict[str, str]]:
-    """Yield the environment in which AWS is a server of ours."""
-    server = pytest.importorskip("moto.server", reason="simulates AWS")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    try:
-        yield {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-    finally:
-        running.stop()
 
 
 class CloudStorage:

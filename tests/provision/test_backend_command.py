@@ -14,7 +14,8 @@ from infra.backend import S3Backend
 from infra.errors import PreflightError
 from provision.cli import main
 from provision.clouds.s3_bucket import S3Bucket
-from tests.provision.buckets import CloudStorage, cloud_storage, simulated_aws
+from tests.infra.stacks.simulated_aws import simulated_aws
+from tests.provision.buckets import CloudStorage, cloud_storage
 from tests.provision.loopback import answer, loopback
 
 Run = Callable[..., Result]

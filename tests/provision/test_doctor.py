@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from moto.server import ThreadedMotoServer
 
+from infra.machines import AWS_IMAGE_PARAMETER
 from provision.cli import main
-from provision.clouds.aws_preflight import IMAGE_PARAMETER
 from provision.clouds.gcp_session import ENDPOINT_NAME as GCP_ENDPOINT_NAME
 from tests.conftest import modules_after
 from tests.provision.conftest import unreal_account
@@ -93,8 +93,8 @@ def quota(value: object) -> Reply:
 
 def parameter(image: str) -> Reply:
     def reply(handler: Handler) -> None:
-        assert json.loads(handler.body)["Name"] == IMAGE_PARAMETER
-        json_answer({"Parameter": {"Name": IMAGE_PARAMETER, "Value": image}})(handler)
+        assert json.loads(handler.body)["Name"] == AWS_IMAGE_PARAMETER
+        json_answer({"Parameter": {"Name": AWS_IMAGE_PARAMETER, "Value": image}})(handler)
 
     return reply
 

@@ -15,7 +15,8 @@ from infra.backend import LOCAL, Backend, GcsBackend, S3Backend, States
 from provision.fleet.planning import Tools, is_applied
 from provision.terraform.binary import find_binary
 from provision.terraform.errors import InitFailed, StalePlan, StateLocked
-from tests.provision.buckets import cloud_storage, simulated_aws
+from tests.infra.stacks.simulated_aws import simulated_aws
+from tests.provision.buckets import cloud_storage
 from tests.provision.terraforming import (
     Stacked,
     applying_elsewhere,

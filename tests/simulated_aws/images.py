@@ -12,7 +12,7 @@ from typing import Any
 
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
-from provision.clouds.aws_preflight import IMAGE_PARAMETER
+from infra.machines import AWS_IMAGE_PARAMETER
 
 IMAGES = Path(__file__).with_name("images.json")
 IMAGE: str = json.loads(IMAGES.read_text())[0]["ami_id"]
@@ -21,10 +21,10 @@ _begin = SimpleSystemManagerBackend.__init__
 
 def _with_public_parameter(self: Any, region_name: str, account_id: str) -> None:
     _begin(self, region_name, account_id)
-    self._parameters[IMAGE_PARAMETER].append(
+    self._parameters[AWS_IMAGE_PARAMETER].append(
         Parameter(
             account_id=account_id,
-            name=IMAGE_PARAMETER,
+            name=AWS_IMAGE_PARAMETER,
             value=IMAGE,
             parameter_type="String",
             description=None,

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-from provision.clouds.aws_preflight import IMAGE_PARAMETER
+from infra.machines import AWS_IMAGE_PARAMETER
 from tests.simulated_aws.leftovers import client
 from tests.simulated_aws.running import refuse, simulated_aws
 
@@ -52,7 +52,7 @@ def test_each_machine_tells_keys_of_its_own_and_always_the_same(aws: dict[str, s
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_the_parameter_of_the_image_leads_to_an_image(aws: dict[str, str], region: str) -> None:
-    image = client(aws, "ssm", region).get_parameter(Name=IMAGE_PARAMETER)["Parameter"]["Value"]
+    image = client(aws, "ssm", region).get_parameter(Name=AWS_IMAGE_PARAMETER)["Parameter"]["Value"]
     (found,) = client(aws, "ec2", region).describe_images(ImageIds=[image])["Images"]
     assert found["RootDeviceName"] == "/dev/sda1"
 
